@@ -1,0 +1,3 @@
+"""Tillit's authorization server: machine-to-machine access between organisations."""
+
+__version__ = "0.1.0"
