@@ -30,7 +30,7 @@ check: $(BIN)/authserver ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy --strict
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(BIN)/authserver $(NODE_MODULES) ## tokens a second on this machine, our server and its peers
 	@$(BIN)/python -m tests.bench
