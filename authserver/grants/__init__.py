@@ -1,0 +1,1 @@
+"""The order of steps: a token request as one readable page, and the ports it needs."""

@@ -1,0 +1,159 @@
+"""What an assertion may have: scopes on the client ∩ access of the consumer ∩ the delegation, and never more (P4).
+
+One pure function over facts. A fact that is absent refuses; so does one that is disabled or outside its dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from authserver.oauth.assertion import SignedAssertion
+from authserver.oauth.audience import audience_of
+from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.limits import TOKEN_LIFE_CEILING
+from authserver.oauth.models import Client, Delegation, Facts, Organisation, Prefix, Ref, Scope, ScopeAccess
+from authserver.oauth.profiles import TOKEN_PROFILES, TokenProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The decision that a token may be made, and everything the token will say. Only `authorize` makes one."""
+
+    client_id: str
+    client_orgno: str
+    consumer_orgno: str
+    supplier_orgno: str | None
+    delegation_source: str | None
+    delegation_ids: tuple[str, ...]
+    scopes: tuple[str, ...]
+    audience: tuple[str, ...]
+    profile: TokenProfile
+    expires_at: int
+    pid: str | None
+
+
+def needed(client: Client, assertion: SignedAssertion, facts: Facts) -> set[Ref]:
+    """Name the records that `authorize` looks at, given those known so far; call again until nothing is new."""
+    consumer = assertion.consumer_org or client.orgno
+    refs = {Ref("organisation", client.orgno), Ref("organisation", consumer)}
+    if assertion.consumer_org is not None:
+        refs.add(Ref("delegations", consumer, client.orgno))
+    for name in client.scopes.intersection(assertion.scopes):
+        refs.add(Ref("scope", name))
+        refs.add(Ref("access", name, consumer))
+        scope = facts.get(Ref("scope", name))
+        if isinstance(scope, Scope):
+            refs.add(Ref("prefix", scope.prefix))
+            refs.add(Ref("organisation", scope.owner_orgno))
+    return refs - facts.keys()
+
+
+def authorize(client: Client, assertion: SignedAssertion, facts: Facts, issuer: str, now: int) -> Authorization:
+    """Decide what this assertion of this client may have. All or nothing: a scope too many refuses the request.
+
+    `facts` holds what `needed` names. Raises Refusal for the first rule that fails.
+    """
+    _require_active(facts, client.orgno)
+    scopes = [_registered_scope(client, name, facts) for name in assertion.scopes]
+    supplier, consumer = _parties(client, assertion)
+    for scope in scopes:
+        if supplier is not None:
+            _require_delegable(scope, issuer)
+        _require_access(scope, consumer, facts)
+    delegations = [] if supplier is None else [_delegation(scope, consumer, supplier, facts, now) for scope in scopes]
+    _require_active(facts, consumer)
+    profile = _token_profile(assertion, scopes)
+    return Authorization(
+        client_id=client.client_id,
+        client_orgno=client.orgno,
+        consumer_orgno=consumer,
+        supplier_orgno=supplier,
+        delegation_source=None if supplier is None else issuer,
+        delegation_ids=tuple(dict.fromkeys(delegation.id for delegation in delegations)),
+        scopes=assertion.scopes,
+        audience=audience_of(scopes, assertion.resources, profile, issuer),
+        profile=profile,
+        expires_at=min(
+            now + _lifetime(client, scopes, profile), *(delegation.valid_to for delegation in delegations), now + TOKEN_LIFE_CEILING
+        ),
+        pid=assertion.pid,
+    )
+
+
+def _require_active(facts: Facts, orgno: str) -> None:
+    organisation = facts.get(Ref("organisation", orgno))
+    if not isinstance(organisation, Organisation) or not organisation.active:
+        raise Refusal(Reason.ORGANISATION_DISABLED, value=orgno)
+
+
+def _registered_scope(client: Client, name: str, facts: Facts) -> Scope:
+    """Find a requested scope on the client, and every owner above it alive."""
+    scope = facts.get(Ref("scope", name)) if name in client.scopes else None
+    if not isinstance(scope, Scope):
+        raise Refusal(Reason.SCOPE_NOT_ON_CLIENT, detail=name)
+    prefix = facts.get(Ref("prefix", scope.prefix))
+    if not scope.active or not isinstance(prefix, Prefix) or not prefix.active:
+        raise Refusal(Reason.SCOPE_DISABLED, value=name)
+    _require_active(facts, scope.owner_orgno)
+    if scope.allowed_integration_types and client.integration_type not in scope.allowed_integration_types:
+        raise Refusal(Reason.SCOPE_INTEGRATION, detail=name)
+    return scope
+
+
+def _parties(client: Client, assertion: SignedAssertion) -> tuple[str | None, str]:
+    """Tell supplier and consumer: the client's organisation is the one unless it says it acts for another."""
+    if assertion.consumer_org is None:
+        return None, client.orgno
+    if assertion.consumer_org == client.orgno:
+        raise Refusal(Reason.CONSUMER_IS_SELF)
+    return client.orgno, assertion.consumer_org
+
+
+def _require_delegable(scope: Scope, issuer: str) -> None:
+    """Only a scope that names this authority's own register can be delegated here."""
+    if scope.delegation_source != issuer:
+        raise Refusal(Reason.NOT_DELEGABLE, value=scope.name)
+
+
+def _require_access(scope: Scope, consumer: str, facts: Facts) -> None:
+    access = facts.get(Ref("access", scope.name, consumer))
+    granted = isinstance(access, ScopeAccess) and access.state == "APPROVED"
+    if not granted and not scope.accessible_for_all:
+        raise Refusal(Reason.ACCESS, value=scope.name, detail=consumer)
+
+
+def _delegation(scope: Scope, consumer: str, supplier: str, facts: Facts, now: int) -> Delegation:
+    """Find the delegation that covers this scope now; among several, the one that lasts longest."""
+    covering = [each for each in _delegations(facts, consumer, supplier) if _covers(each, scope, now)]
+    if not covering:
+        sentence = f"Consumer {consumer} has not delegated access to the scope {scope.name} to supplier {supplier}"
+        raise Refusal(Reason.DELEGATION, value=sentence)
+    return max(covering, key=lambda delegation: delegation.valid_to)
+
+
+def _delegations(facts: Facts, consumer: str, supplier: str) -> Iterator[Delegation]:
+    found = facts.get(Ref("delegations", consumer, supplier))
+    if isinstance(found, tuple):
+        yield from found
+
+
+def _covers(delegation: Delegation, scope: Scope, now: int) -> bool:
+    return (
+        delegation.status == "active"
+        and scope.name in delegation.scopes
+        and delegation.valid_from <= now < delegation.valid_to
+    )
+
+
+def _token_profile(assertion: SignedAssertion, scopes: list[Scope]) -> TokenProfile:
+    names = {scope.token_profile or assertion.profile.name for scope in scopes}
+    if len(names) > 1:
+        raise Refusal(Reason.SCOPES_MIXED, detail="token profiles")
+    return TOKEN_PROFILES[names.pop()]
+
+
+def _lifetime(client: Client, scopes: list[Scope], profile: TokenProfile) -> int:
+    """Seconds: the client's wish, else the shortest the scopes say, else the profile's; never above a scope's cap."""
+    caps = [scope.max_age for scope in scopes if scope.max_age > 0]
+    return min([client.token_lifetime or (min(caps) if caps else profile.life), *caps, TOKEN_LIFE_CEILING])

@@ -1,0 +1,39 @@
+"""The record of one decision: what was asked, under which policy epoch, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decided token request. Holds fingerprints and ids, never an assertion, a token or a key.
+
+    `trace_id` (32 hex digits) identifies it; `at` is in seconds; `epoch` is the policy epoch it was decided under.
+    `code` and `reason` say why a request was refused and are empty when a token was issued. `assertion_id` is the
+    replay key of the assertion; `token_jti`, `token_sha256` (hex) and `token_expires_at` identify the token.
+    """
+
+    trace_id: str
+    at: int
+    epoch: int
+    node: str
+    outcome: Literal["issued", "refused"]
+    client_id: str
+    client_orgno: str
+    consumer_orgno: str = ""
+    supplier_orgno: str = ""
+    scopes: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    delegation_id: str = ""
+    profile: str = ""
+    kid: str = ""
+    assertion_id: str = ""
+    code: str = ""
+    reason: str = ""
+    detail: str = ""
+    token_jti: str = ""
+    token_sha256: str = ""
+    token_expires_at: int = 0
+    signing_kid: str = ""

@@ -1,0 +1,75 @@
+"""A strict reader of compact JWS in front of the libraries, which are good at signatures and lax at parsing.
+
+Only the compact form of RFC 7515 §7.1 is read: three base64url segments without padding, white space or stray bits, two
+strict JSON objects. Headers that could choose a key or change the meaning of the rest are refused (RFC 8725 §3.10).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authserver.oauth import limits
+from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.strict_json import parse_object
+
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_FORBIDDEN_HEADERS = frozenset({"crit", "jwk", "jku", "x5u", "zip", "b64", "enc", "epk"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UnverifiedJws:
+    """A well-formed JWS that nobody has vouched for yet: header, claims, what was signed, and the signature."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    signing_input: bytes
+    signature: bytes
+
+
+def read(compact: str) -> UnverifiedJws:
+    """Read a compact JWS without believing a word of it.
+
+    Raises Refusal ASSERTION_SIZE, ASSERTION_MALFORMED or HEADER_FORBIDDEN. Costs a bounded amount of work (P8).
+    """
+    if len(compact) > limits.ASSERTION_WITH_X5C_BYTES:
+        raise Refusal(Reason.ASSERTION_SIZE)
+    if not _COMPACT.fullmatch(compact):
+        raise Refusal(Reason.ASSERTION_MALFORMED, detail="not three base64url segments")
+    header_segment, claims_segment, signature_segment = compact.split(".")
+    try:
+        header_bytes = decode_segment(header_segment)
+        claims_bytes = decode_segment(claims_segment)
+        signature = decode_segment(signature_segment)
+        if len(header_bytes) > limits.JOSE_HEADER_WITH_X5C_BYTES or len(claims_bytes) > limits.CLAIMS_BYTES:
+            raise Refusal(Reason.ASSERTION_SIZE)
+        header = parse_object(header_bytes)
+        claims = parse_object(claims_bytes)
+    except ValueError as fault:
+        raise Refusal(Reason.ASSERTION_MALFORMED, detail=str(fault)) from None
+    _judge_header(header, len(header_bytes), len(compact))
+    return UnverifiedJws(header, claims, compact[: compact.rindex(".")].encode("ascii"), signature)
+
+
+def decode_segment(segment: str) -> bytes:
+    """Decode base64url without padding (RFC 7515 §2); refuse trailing bits that a lax reader would ignore.
+
+    Raises ValueError.
+    """
+    decoded = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode("ascii"):
+        raise ValueError("not canonical base64url")
+    return decoded
+
+
+def _judge_header(header: Mapping[str, Any], header_bytes: int, compact_bytes: int) -> None:
+    if not _FORBIDDEN_HEADERS.isdisjoint(header):
+        raise Refusal(Reason.HEADER_FORBIDDEN)
+    # Only a certificate chain may make a header, and so an assertion, this large.
+    if "x5c" not in header and (
+        header_bytes > limits.JOSE_HEADER_BYTES or compact_bytes > limits.ASSERTION_BYTES
+    ):
+        raise Refusal(Reason.ASSERTION_SIZE)

@@ -1,0 +1,1 @@
+"""What was decided and changed, kept durably: decision records and their group commit."""
