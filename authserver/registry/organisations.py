@@ -1,0 +1,79 @@
+"""Organisations: registered by the operator under their number, deactivated and reactivated, never removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from authserver.oauth import orgno as numbers
+from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.models import Organisation, Ref
+from authserver.registry import rights, text
+from authserver.registry.ports import Actor, Change, RegistryStore
+
+
+def number(value: str) -> str:
+    """Return the nine digits of an organisation number. Raises Refusal INVALID."""
+    try:
+        return numbers.parse(value)
+    except ValueError:
+        raise text.invalid("The organisation number is not nine digits with a valid check digit") from None
+
+
+async def add(store: RegistryStore, actor: Actor, now: int, *, orgno: str, name: str) -> Organisation:
+    """Register an organisation. Raises Refusal NOT_ALLOWED, INVALID or, if it is registered already, CONFLICT."""
+    rights.operator(actor)
+    new = Organisation(number(orgno), text.line(name, "name", required=True))
+    async with rights.change(store, actor, now) as change:
+        present = await change.get(new.ref)
+        if isinstance(present, Organisation):
+            raise Refusal(Reason.CONFLICT, value=_already(present))
+        await change.put(new)
+    return new
+
+
+async def rename(store: RegistryStore, actor: Actor, now: int, *, orgno: str, name: str) -> Organisation:
+    """Change an organisation's name. Raises Refusal NOT_ALLOWED, INVALID or NOT_FOUND."""
+    rights.operator(actor)
+    fit_name = text.line(name, "name", required=True)
+    async with rights.change(store, actor, now) as change:
+        return await _put(change, replace(await _read(change, number(orgno)), name=fit_name))
+
+
+async def set_active(
+    store: RegistryStore, actor: Actor, now: int, *, orgno: str, active: bool, reason: str = ""
+) -> Organisation:
+    """Deactivate an organisation, or reactivate it; what it owns, its clients and its delegations follow at once.
+
+    Raises Refusal NOT_ALLOWED, INVALID or NOT_FOUND. Done again, it changes nothing.
+    """
+    rights.operator(actor)
+    async with rights.change(store, actor, now, reason) as change:
+        return await _put(change, replace(await _read(change, number(orgno)), active=active))
+
+
+async def listed(store: RegistryStore, actor: Actor) -> Sequence[Organisation]:
+    """All organisations by number; for an organisation, itself."""
+    return [found for found in await store.organisations() if rights.is_own(actor, found.orgno)]
+
+
+async def _read(change: Change, orgno: str) -> Organisation:
+    found = await change.get(Ref("organisation", orgno))
+    if not isinstance(found, Organisation):
+        raise rights.unknown("organisation")
+    return found
+
+
+async def _put(change: Change, wanted: Organisation) -> Organisation:
+    if await change.get(wanted.ref) != wanted:
+        await change.put(wanted)
+    return wanted
+
+
+def _already(present: Organisation) -> str:
+    if present.active:
+        return f"The organisation {present.orgno} is registered already"
+    return (
+        f"The organisation {present.orgno} is registered and deactivated; "
+        "reactivate it (org enable, or PUT with active=true) instead of adding it again"
+    )
