@@ -1,0 +1,1 @@
+"""Our signing keys and their life: announced, active, retired."""
