@@ -1,0 +1,1 @@
+"""SQL and Redis adapters: they translate records to rows and back, and never decide."""

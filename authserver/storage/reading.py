@@ -1,0 +1,123 @@
+"""Queries that read whole records, many at a time, within a transaction of the caller's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, FromClause, RowMapping, Select, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from authserver.oauth.models import (
+    Client,
+    ClientKey,
+    Delegation,
+    Delegations,
+    Fact,
+    Organisation,
+    Prefix,
+    Ref,
+    RefKind,
+    Scope,
+)
+from authserver.storage import rows
+from authserver.storage.schema import (
+    client_keys,
+    client_scopes,
+    clients,
+    delegation_scopes,
+    delegations,
+    organisations,
+    policy_epoch,
+    prefixes,
+    scope_access,
+    scopes,
+)
+
+_SIMPLE: tuple[tuple[RefKind, Column[str], Callable[[RowMapping], Organisation | Prefix | Scope]], ...] = (
+    ("organisation", organisations.c.orgno, rows.organisation),
+    ("prefix", prefixes.c.prefix, rows.prefix),
+    ("scope", scopes.c.name, rows.scope),
+)
+
+
+async def mappings(connection: AsyncConnection, query: Select[Any]) -> Sequence[RowMapping]:
+    """Run a query and return its rows by column name."""
+    found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+    return found
+
+
+async def read_epoch(connection: AsyncConnection) -> int:
+    """The policy epoch as this transaction sees it."""
+    return int((await connection.execute(select(policy_epoch.c.epoch))).scalar_one())
+
+
+async def read_clients(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Client]:
+    """Clients by id, with their scopes and keys; `where` speaks of the table `clients`."""
+    found = await mappings(connection, select(clients).where(*where).order_by(clients.c.client_id))
+    if not found:
+        return []
+    chosen = select(clients.c.client_id).where(*where)
+    held: defaultdict[str, list[str]] = defaultdict(list)
+    for row in await mappings(connection, select(client_scopes).where(client_scopes.c.client_id.in_(chosen))):
+        held[row["client_id"]].append(row["scope"])
+    keys: defaultdict[str, dict[str, ClientKey]] = defaultdict(dict)
+    its_keys = select(client_keys).where(client_keys.c.client_id.in_(chosen)).order_by(client_keys.c.kid)
+    for row in await mappings(connection, its_keys):
+        keys[row["client_id"]][row["kid"]] = rows.client_key(row)
+    return [rows.client(row, held[row["client_id"]], keys[row["client_id"]]) for row in found]
+
+
+async def read_delegations(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Delegation]:
+    """Delegations by id, with their scopes; `where` speaks of the table `delegations`."""
+    found = await mappings(connection, select(delegations).where(*where).order_by(delegations.c.id))
+    if not found:
+        return []
+    chosen = select(delegations.c.id).where(*where)
+    held: defaultdict[str, list[str]] = defaultdict(list)
+    query = select(delegation_scopes).where(delegation_scopes.c.delegation_id.in_(chosen))
+    for row in await mappings(connection, query):
+        held[row["delegation_id"]].append(row["scope"])
+    return [rows.delegation(row, held[row["id"]]) for row in found]
+
+
+async def read_facts(connection: AsyncConnection, refs: Collection[Ref]) -> dict[Ref, Fact]:
+    """Every named record in a few queries: None where there is none, and for `delegations` always a tuple."""
+    asked: defaultdict[RefKind, set[Ref]] = defaultdict(set)
+    for ref in refs:
+        asked[ref.kind].add(ref)
+    facts: dict[Ref, Fact] = {ref: () if ref.kind == "delegations" else None for ref in refs}
+    for kind, key, read in _SIMPLE:
+        ids = [ref.id for ref in asked[kind]]
+        for row in await mappings(connection, select(key.table).where(key.in_(ids))) if ids else ():
+            record = read(row)
+            facts[record.ref] = record
+    facts.update(await _accesses(connection, asked["access"]))
+    if asked["client"]:
+        for client in await read_clients(connection, clients.c.client_id.in_([ref.id for ref in asked["client"]])):
+            facts[client.ref] = client
+    facts.update(await _delegations(connection, asked["delegations"]))
+    return facts
+
+
+async def _accesses(connection: AsyncConnection, refs: Collection[Ref]) -> dict[Ref, Fact]:
+    if not refs:
+        return {}
+    pairs = _among(scope_access, "scope", "consumer_orgno", refs)
+    found = await mappings(connection, select(scope_access).where(pairs))
+    return {record.ref: record for record in map(rows.access, found)}
+
+
+async def _delegations(connection: AsyncConnection, refs: Collection[Ref]) -> dict[Ref, Fact]:
+    if not refs:
+        return {}
+    between: defaultdict[Ref, Delegations] = defaultdict(tuple)
+    pairs = _among(delegations, "consumer_orgno", "supplier_orgno", refs)
+    for record in await read_delegations(connection, pairs):
+        between[record.ref] += (record,)
+    return dict(between)
+
+
+def _among(table: FromClause, first: str, second: str, refs: Collection[Ref]) -> ColumnElement[bool]:
+    return tuple_(table.c[first], table.c[second]).in_([(ref.id, ref.other) for ref in refs])

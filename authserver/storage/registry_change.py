@@ -1,0 +1,158 @@
+"""One transaction on the registry: reads, puts, and the change log that tells of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Record, Ref, Scope, ScopeAccess
+from authserver.storage import rows
+from authserver.storage.errors import constraint_refusal
+from authserver.storage.reading import read_delegations, read_facts
+from authserver.storage.schema import (
+    client_keys,
+    client_scopes,
+    clients,
+    delegation_scopes,
+    delegations,
+    organisations,
+    policy_epoch,
+    prefixes,
+    registry_changes,
+    scope_access,
+    scopes,
+)
+
+_TABLES: dict[type[Record], Table] = {
+    Organisation: organisations,
+    Prefix: prefixes,
+    Scope: scopes,
+    ScopeAccess: scope_access,
+    Client: clients,
+    Delegation: delegations,
+}
+
+
+class Actor(Protocol):
+    """Who makes a change, as the change log keeps it."""
+
+    @property
+    def kind(self) -> str:
+        """`operator` or `organisation`."""
+
+    @property
+    def orgno(self) -> str:
+        """The organisation, if it is one."""
+
+    @property
+    def client_id(self) -> str:
+        """The client it acted through, if any."""
+
+    @property
+    def person(self) -> str:
+        """The person who acted, if known."""
+
+
+class RegistryChange:
+    """Fills the port Change. Holds the lock on the policy epoch, so there is one at a time on the whole registry."""
+
+    def __init__(self, connection: AsyncConnection, actor: Actor, now: int, reason: str) -> None:
+        self._connection = connection
+        self._actor = actor
+        self._now = now
+        self._reason = reason
+        self._epoch: int | None = None
+
+    @property
+    def epoch(self) -> int | None:
+        """The new policy epoch, None while nothing has been put. In effect once the change has been left."""
+        return self._epoch
+
+    async def get(self, ref: Ref) -> Fact:
+        return (await read_facts(self._connection, [ref]))[ref]
+
+    async def delegation(self, delegation_id: str) -> Delegation | None:
+        found = await read_delegations(self._connection, delegations.c.id == delegation_id)
+        return found[0] if found else None
+
+    async def key_owners(self, thumbprint: str) -> Sequence[str]:
+        owners = (
+            select(clients.c.orgno)
+            .join(client_keys, client_keys.c.client_id == clients.c.client_id)
+            .where(client_keys.c.thumbprint == thumbprint)
+            .distinct()
+            .order_by(clients.c.orgno)
+        )
+        return (await self._connection.execute(owners)).scalars().all()
+
+    async def put(self, record: Record) -> None:
+        before = await self._before(record)
+        if before is not None and before.ref != record.ref:
+            # Nodes know a record by its reference: under another one, what they remember would go stale unseen.
+            raise Refusal(Reason.CONFLICT, value="The parties of a delegation never change")
+        try:
+            await self._write(record, new=before is None)
+        except IntegrityError as error:
+            raise constraint_refusal(error) from error
+        await self._log(before, record)
+
+    async def _before(self, record: Record) -> Record | None:
+        if isinstance(record, Delegation):
+            return await self.delegation(record.id)
+        fact = await self.get(record.ref)
+        return None if isinstance(fact, tuple) else fact
+
+    async def _write(self, record: Record, *, new: bool) -> None:
+        table, row = _TABLES[type(record)], rows.row_of(record)
+        if new:
+            await self._connection.execute(insert(table).values(row))
+        else:
+            await self._connection.execute(update(table).where(_same(table, row)).values(row))
+        if isinstance(record, Client):
+            its = client_scopes.c.client_id == record.client_id
+            granted = [{"client_id": record.client_id, "scope": scope} for scope in sorted(record.scopes)]
+            await self._replace(client_scopes, its, granted)
+            its = client_keys.c.client_id == record.client_id
+            keys = [rows.key_row(record.client_id, key) for key in record.keys.values()]
+            await self._replace(client_keys, its, keys)
+        if isinstance(record, Delegation):
+            its = delegation_scopes.c.delegation_id == record.id
+            delegated = [{"delegation_id": record.id, "scope": scope} for scope in sorted(record.scopes)]
+            await self._replace(delegation_scopes, its, delegated)
+
+    async def _replace(self, table: Table, its: ColumnElement[bool], values: list[dict[str, Any]]) -> None:
+        await self._connection.execute(delete(table).where(its))
+        if values:
+            await self._connection.execute(insert(table), values)
+
+    async def _log(self, before: Record | None, after: Record) -> None:
+        if self._epoch is None:
+            step = update(policy_epoch).values(epoch=policy_epoch.c.epoch + 1).returning(policy_epoch.c.epoch)
+            self._epoch = int((await self._connection.execute(step)).scalar_one())
+        ref = after.ref
+        change = {
+            "epoch": self._epoch,
+            "kind": ref.kind,
+            "id": ref.id,
+            "other": ref.other,
+            "action": "created" if before is None else "changed",
+            "actor_kind": self._actor.kind,
+            "actor_orgno": self._actor.orgno,
+            "actor_client_id": self._actor.client_id,
+            "actor_person": self._actor.person,
+            "at": self._now,
+            "reason": self._reason,
+            "before": rows.logged(before),
+            "after": rows.logged(after),
+        }
+        await self._connection.execute(insert(registry_changes).values(change))
+
+
+def _same(table: Table, row: rows.Values) -> ColumnElement[bool]:
+    """The row of the same primary key."""
+    return and_(*(column == row[column.name] for column in table.primary_key.columns))

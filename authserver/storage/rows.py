@@ -1,0 +1,94 @@
+"""Records to rows and back, and records to the JSON that the change log keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from authserver.oauth.models import Client, ClientKey, Delegation, Organisation, Prefix, Record, Scope, ScopeAccess
+
+Values = dict[str, Any]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with one form for one value: members sorted, no white space, Unicode as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def row_of(record: Record) -> Values:
+    """The row of the record's own table; scopes and keys of a client or delegation have rows of their own."""
+    row = {field.name: getattr(record, field.name) for field in fields(record)}
+    if isinstance(record, Scope):
+        row["allowed_integration_types"] = canonical_json(list(record.allowed_integration_types))
+        row["attributes"] = canonical_json(dict(record.attributes))
+    if isinstance(record, Client):
+        del row["scopes"], row["keys"]
+    if isinstance(record, Delegation):
+        del row["scopes"]
+    return row
+
+
+def key_row(client_id: str, key: ClientKey) -> Values:
+    """The row of one key of a client."""
+    row = {field.name: getattr(key, field.name) for field in fields(key) if field.name != "verifier"}
+    return {"client_id": client_id, **row}
+
+
+def logged(record: Record | None) -> str | None:
+    """The record as the change log keeps it: canonical JSON of all its members, None for no record."""
+    if record is None:
+        return None
+    members: Values = {field.name: getattr(record, field.name) for field in fields(record)}
+    if isinstance(record, Client | Delegation):
+        members["scopes"] = sorted(record.scopes)
+    if isinstance(record, Client):
+        members["keys"] = [key_row(record.client_id, key) for _, key in sorted(record.keys.items())]
+        for key in members["keys"]:
+            del key["client_id"]
+    if isinstance(record, Scope):
+        members["attributes"] = dict(record.attributes)
+    return canonical_json(members)
+
+
+def organisation(row: RowMapping) -> Organisation:
+    """Read one row of `organisations`."""
+    return Organisation(**row)
+
+
+def prefix(row: RowMapping) -> Prefix:
+    """Read one row of `prefixes`."""
+    return Prefix(**row)
+
+
+def scope(row: RowMapping) -> Scope:
+    """Read one row of `scopes`."""
+    values: Values = {**row}
+    values["allowed_integration_types"] = tuple(json.loads(values["allowed_integration_types"]))
+    values["attributes"] = json.loads(values["attributes"])
+    return Scope(**values)
+
+
+def access(row: RowMapping) -> ScopeAccess:
+    """Read one row of `scope_access`."""
+    return ScopeAccess(**row)
+
+
+def client(row: RowMapping, scopes: Iterable[str], keys: Mapping[str, ClientKey]) -> Client:
+    """Put a client together from its row, its scopes and its keys."""
+    return Client(**row, scopes=frozenset(scopes), keys=keys)
+
+
+def client_key(row: RowMapping) -> ClientKey:
+    """Read one row of `client_keys`; the key is not parsed."""
+    values: Values = {**row}
+    del values["client_id"]
+    return ClientKey(**values)
+
+
+def delegation(row: RowMapping, scopes: Iterable[str]) -> Delegation:
+    """Put a delegation together from its row and its scopes."""
+    return Delegation(**row, scopes=frozenset(scopes))
