@@ -58,7 +58,8 @@ class Exchange:
         except Unavailable as part:
             raise Refusal(Reason.UNAVAILABLE, detail=str(part), retry_after=_RETRY_AFTER) from part
         except Refusal as refusal:
-            raise refusal.for_client_authentication() if _authenticates(request) else refusal
+            answer = refusal.for_client_authentication() if _authenticates(request) else refusal
+            raise answer from refusal.__cause__
 
     async def _exchange(
         self, request: TokenRequest, unverified: UnverifiedAssertion, now: int, trace_id: str
@@ -72,12 +73,12 @@ class Exchange:
         spent = await self.single_use.spend(spending, now)
         if not spent.first_use:
             raise await self._refused(judged, Refusal(Reason.REPLAYED), now, trace_id)
-        if spent.epoch > judged.epoch:
-            await self.registry.follow(spent.epoch)
-            judged = judged.then(await self.judge(request, unverified, now))
-        if isinstance(judged.verdict, Refusal):
-            raise await self._refused(judged, judged.verdict, now, trace_id)
         try:
+            if spent.epoch > judged.epoch:
+                await self.registry.follow(spent.epoch)
+                judged = judged.then(await self.judge(request, unverified, now))
+            if isinstance(judged.verdict, Refusal):
+                raise await self._refused(judged, judged.verdict, now, trace_id)
             return await self._issue(judged, judged.verdict, now, trace_id)
         except Unavailable as part:
             # Some clients send the same body again; they may, when it is certain that nothing was recorded.

@@ -46,9 +46,7 @@ class Judge:
     issuer: str
     profile: str
 
-    async def __call__(
-        self, request: TokenRequest, unverified: UnverifiedAssertion, now: int
-    ) -> Judgement | Unproven:
+    async def __call__(self, request: TokenRequest, unverified: UnverifiedAssertion, now: int) -> Judgement | Unproven:
         """Judge a request. Refusals are values here; raises only Unavailable."""
         # Read first: everything looked up from here on is at least as new as this epoch.
         epoch = self.registry.epoch
