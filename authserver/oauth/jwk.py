@@ -15,6 +15,11 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -28,6 +33,7 @@ from authserver.oauth.weak_keys import weakness
 KID = re.compile(rf"[A-Za-z0-9._~:+/=-]{{1,{limits.KID_CHARS}}}")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _EC_BYTES = MappingProxyType({"P-256": 32, "P-384": 48})
+_EC_NAMES = MappingProxyType({"secp256r1": "P-256", "secp384r1": "P-384"})
 _THUMBPRINT_MEMBERS = MappingProxyType(
     {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 )
@@ -102,16 +108,14 @@ def accept_pem(pem: str, *, kid: str | None = None, alg: str | None = None) -> A
     """Judge a PEM public key (`BEGIN PUBLIC KEY`) as `accept` does a JWK. Raises Refusal KEY_REFUSED."""
     if "PRIVATE KEY" in pem:
         raise _refused("it is a private key; send the public key only")
-    # Size before parsing: a public key of the largest size we take has less than two thousand characters.
+    # Size before parsing.
     if len(pem) > limits.JWK_BYTES or "BEGIN PUBLIC KEY" not in pem:
         raise _refused("it is not a PEM public key")
-    for kind in (RSAKey, ECKey, OKPKey):
-        try:
-            jwk = kind.import_key(pem).as_dict(private=False)
-        except (JoseError, ValueError, TypeError, AttributeError):
-            continue
-        return accept({name: jwk[name] for name in _THUMBPRINT_MEMBERS[kind.key_type]}, kid=kid, alg=alg)
-    raise _refused("it is not a PEM public key")
+    try:
+        key = load_pem_public_key(pem.encode("ascii"))
+    except (ValueError, UnsupportedAlgorithm):
+        raise _refused("it is not a PEM public key") from None
+    return accept(_jwk_of(key), kid=kid, alg=alg)
 
 
 def verification_key(jwk: Mapping[str, Any], alg: str) -> VerificationKey:
@@ -128,6 +132,28 @@ def verification_key(jwk: Mapping[str, Any], alg: str) -> VerificationKey:
     return _Verifier(alg, key)
 
 
+def _jwk_of(key: object) -> dict[str, str]:
+    """Write a loaded public key as a JWK, to be judged as any other (RFC 7518 §6, RFC 8037 §2)."""
+    if isinstance(key, RSAPublicKey):
+        rsa = key.public_numbers()
+        return {"kty": "RSA", "n": _base64url_uint(rsa.n), "e": _base64url_uint(rsa.e)}
+    if isinstance(key, EllipticCurvePublicKey) and key.curve.name in _EC_NAMES:
+        point, curve = key.public_numbers(), _EC_NAMES[key.curve.name]
+        size = _EC_BYTES[curve]
+        return {"kty": "EC", "crv": curve, "x": _base64url_uint(point.x, size), "y": _base64url_uint(point.y, size)}
+    if isinstance(key, Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.public_bytes_raw())}
+    return {}
+
+
+def _base64url_uint(number: int, size: int = 0) -> str:
+    return _base64url(number.to_bytes(size or (number.bit_length() + 7) // 8, "big"))
+
+
+def _base64url(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+
+
 def _refused(what: str) -> Refusal:
     return Refusal(Reason.KEY_REFUSED, value=what)
 
@@ -140,7 +166,7 @@ def _thumbprint(public: Mapping[str, str]) -> str:
     """RFC 7638 §3: SHA-256 over the required members in order, without white space."""
     required = {name: public[name] for name in _THUMBPRINT_MEMBERS[public["kty"]]}
     digest = sha256(json.dumps(required, separators=(",", ":"), sort_keys=True).encode("ascii")).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+    return _base64url(digest)
 
 
 def _public_members(jwk: Mapping[str, Any]) -> dict[str, str]:
