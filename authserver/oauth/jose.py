@@ -69,7 +69,5 @@ def _judge_header(header: Mapping[str, Any], header_bytes: int, compact_bytes: i
     if not _FORBIDDEN_HEADERS.isdisjoint(header):
         raise Refusal(Reason.HEADER_FORBIDDEN)
     # Only a certificate chain may make a header, and so an assertion, this large.
-    if "x5c" not in header and (
-        header_bytes > limits.JOSE_HEADER_BYTES or compact_bytes > limits.ASSERTION_BYTES
-    ):
+    if "x5c" not in header and (header_bytes > limits.JOSE_HEADER_BYTES or compact_bytes > limits.ASSERTION_BYTES):
         raise Refusal(Reason.ASSERTION_SIZE)

@@ -42,7 +42,7 @@ def _has_roca_fingerprint(modulus: int) -> bool:
 
 @lru_cache(maxsize=1)
 def _roca_residues() -> tuple[tuple[int, frozenset[int]], ...]:
-    return tuple((prime, _powers(prime)) for prime in _primes(_ROCA_LARGEST) if prime > 2)  # noqa: PLR2004
+    return tuple((prime, _powers(prime)) for prime in _primes(_ROCA_LARGEST) if prime > 2)
 
 
 def _powers(prime: int) -> frozenset[int]:
