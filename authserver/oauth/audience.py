@@ -17,7 +17,8 @@ def audience_of(scopes: list[Scope], resources: tuple[str, ...], profile: TokenP
     """Name a token's audience; empty only under a token profile that leaves it out unless asked.
 
     A requested resource must be the audience registered for every scope that has one, so that a token for one API
-    never names another. Raises Refusal RESOURCE, RESOURCE_UNKNOWN or SCOPES_MIXED.
+    never names another; nor does asking for a resource let scopes of two audiences share a token.
+    Raises Refusal RESOURCE, RESOURCE_UNKNOWN or SCOPES_MIXED.
     """
     for resource in resources:
         if not is_absolute_uri(resource):
@@ -28,13 +29,12 @@ def audience_of(scopes: list[Scope], resources: tuple[str, ...], profile: TokenP
                 raise Refusal(Reason.RESOURCE_UNKNOWN, value=scope.name)
         if profile.rfc9068 and len(resources) != 1:
             raise Refusal(Reason.RESOURCE)
-        return resources
     if not profile.rfc9068:
-        return ()
+        return resources
     audiences = {scope.audience or f"{issuer.rstrip('/')}/api/{scope.prefix}" for scope in scopes}
     if len(audiences) > 1:
         raise Refusal(Reason.SCOPES_MIXED, detail="audiences")
-    return tuple(audiences)
+    return resources or tuple(audiences)
 
 
 def is_absolute_uri(text: str) -> bool:

@@ -74,9 +74,7 @@ def authorize(client: Client, assertion: SignedAssertion, facts: Facts, issuer: 
         scopes=assertion.scopes,
         audience=audience_of(scopes, assertion.resources, profile, issuer),
         profile=profile,
-        expires_at=min(
-            now + _lifetime(client, scopes, profile), *(delegation.valid_to for delegation in delegations), now + TOKEN_LIFE_CEILING
-        ),
+        expires_at=min([now + _lifetime(client, scopes, profile), *(each.valid_to for each in delegations)]),
         pid=assertion.pid,
     )
 
@@ -154,6 +152,8 @@ def _token_profile(assertion: SignedAssertion, scopes: list[Scope]) -> TokenProf
 
 
 def _lifetime(client: Client, scopes: list[Scope], profile: TokenProfile) -> int:
-    """Seconds: the client's wish, else the shortest the scopes say, else the profile's; never above a scope's cap."""
+    """Seconds: what the client wishes, else the shortest life of any of the scopes; never above a scope's cap."""
     caps = [scope.max_age for scope in scopes if scope.max_age > 0]
-    return min([client.token_lifetime or (min(caps) if caps else profile.life), *caps, TOKEN_LIFE_CEILING])
+    # A scope that says nothing has the profile's life, also when it stands beside one that allows more.
+    shortest = min(scope.max_age or profile.life for scope in scopes)
+    return min([client.token_lifetime or shortest, *caps, TOKEN_LIFE_CEILING])
