@@ -14,6 +14,8 @@ def parse(text: str) -> str:
     """Return the organisation number itself, having checked form and check digit. Raises ValueError."""
     if not is_nine_digits(text):
         raise ValueError("an organisation number is nine digits")
+    if text[0] == "0":
+        raise ValueError("an organisation number does not start with zero")
     if _check_digit(text) != int(text[8]):
         raise ValueError("the check digit of the organisation number is wrong")
     return text

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from authserver.oauth import limits, scope
+from authserver.oauth import limits, orgno, scope
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.profiles import CLIENT_CREDENTIALS, JWT_BEARER
 
@@ -49,6 +49,9 @@ def parse(form: Mapping[str, tuple[str, ...]]) -> TokenRequest:
     if grant_type is None:
         raise Refusal(Reason.PARAMETER_MISSING, detail="grant_type")
     kind, assertion = _assertion(grant_type, one)
+    consumer_org = one.get("consumer_org")
+    if consumer_org is not None and not orgno.is_nine_digits(consumer_org):
+        raise Refusal(Reason.FORM, detail="consumer_org")
     return TokenRequest(
         grant_type=grant_type,
         kind=kind,
@@ -56,7 +59,7 @@ def parse(form: Mapping[str, tuple[str, ...]]) -> TokenRequest:
         client_id=one.get("client_id"),
         scope=scope.parse_request(one["scope"]) if "scope" in one else None,
         resources=tuple(value for value in form.get("resource", ()) if value),
-        consumer_org=one.get("consumer_org"),
+        consumer_org=consumer_org,
     )
 
 
