@@ -95,6 +95,8 @@ def verify(
     `client` is the one registered under the unverified issuer. Raises Refusal for whichever rule fails first; what
     the claims say is judged only after the signature (RFC 7523 §3, RFC 8725 §3.1-3.12).
     """
+    if client.client_id != unverified.issuer:
+        raise Refusal(Reason.CLIENT_UNKNOWN)
     if not client.active:
         raise Refusal(Reason.CLIENT_DISABLED)
     key = _registered_key(unverified, client, profile, now)
