@@ -8,6 +8,7 @@ from typing import Final
 BODY_BYTES: Final = 64 * 1024
 HEADER_BLOCK_BYTES: Final = 16 * 1024
 FORM_PARAMETERS: Final = 32
+REQUEST_SECONDS: Final = 20
 
 # An assertion, refused before its signature is looked at.
 ASSERTION_BYTES: Final = 8 * 1024
@@ -35,7 +36,8 @@ ASSERTION_LIFE_MASKINPORTEN: Final = 180
 CLOCK_SKEW: Final = 10
 ASSERTION_AGE: Final = ASSERTION_LIFE + CLOCK_SKEW
 REPLAY_MARGIN: Final = 30
-LONGEST_ASSERTION_MEMORY: Final = ASSERTION_LIFE_MASKINPORTEN + CLOCK_SKEW + REPLAY_MARGIN
+# Skew counts twice: an assertion may come before its iat, and after its exp.
+LONGEST_ASSERTION_MEMORY: Final = ASSERTION_LIFE_MASKINPORTEN + 2 * CLOCK_SKEW + REPLAY_MARGIN
 
 # Tokens.
 TOKEN_LIFE_STANDARD: Final = 600

@@ -23,6 +23,5 @@ def metadata(issuer: str, profile: str) -> dict[str, Any]:
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
-        "service_documentation": f"{base}/api/docs",
         "profile": profile,
     }

@@ -1,0 +1,39 @@
+"""The application: endpoints put on their paths. Decides nothing."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+from fastapi import FastAPI
+
+from authserver import __version__
+from authserver.oauth.metadata import metadata
+from authserver.services import Services
+from authserver.web.asgi import App
+from authserver.web.discovery import jwks_endpoint, metadata_endpoint
+from authserver.web.front import front
+from authserver.web.management import management_app
+from authserver.web.observation import Observation
+from authserver.web.pages import pages_app
+from authserver.web.token import token_endpoint
+
+
+def create_app(services: Services) -> App:
+    """Build the public application over opened services."""
+    settings = services.settings
+    described = metadata_endpoint(metadata(settings.issuer, settings.profile))
+    keys = jwks_endpoint(services.jwks)
+    lean = {
+        "/token": token_endpoint(services.exchange.token, lambda: token_hex(16), Observation(services.metrics)),
+        "/.well-known/oauth-authorization-server": described,
+        "/.well-known/openid-configuration": described,
+        "/jwk": keys,
+        "/jwks": keys,
+        "/.well-known/jwks.json": keys,
+    }
+    return front(lean, pages_app(settings.issuer, __version__))
+
+
+def create_management_app(services: Services) -> FastAPI:
+    """Build the management application over the same services."""
+    return management_app(services.checks, services.metrics)

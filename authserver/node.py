@@ -1,0 +1,76 @@
+"""One node: opened services behind a public and a management listener, drained when told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from authserver.app import create_app, create_management_app
+from authserver.services import open_services
+from authserver.settings import Settings
+from authserver.web.asgi import App
+from authserver.web.protocol import BoundedHttp
+
+_DRAIN_SECONDS = 10
+_KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 2048
+
+
+class _Listener(uvicorn.Server):
+    """A server that leaves signals to the node, which has two of them to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Open a listening socket, port 0 meaning any free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listening.set_inheritable(True)
+    return listening
+
+
+async def run_node(settings: Settings, public: socket.socket, management: socket.socket | None) -> None:
+    """Serve until SIGTERM or SIGINT, then stop accepting, finish what was begun, flush and close.
+
+    Raises what opening the services raises.
+    """
+    async with open_services(settings) as services:
+        listeners = [(_listener(create_app(services)), public)]
+        if management is not None:
+            listeners.append((_listener(create_management_app(services)), management))
+        _stop_on_signals([listener for listener, _ in listeners])
+        await asyncio.gather(*(listener.serve(sockets=[listening]) for listener, listening in listeners))
+
+
+def _listener(app: App) -> _Listener:
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttp,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    return _Listener(config)
+
+
+def _stop_on_signals(listeners: list[_Listener]) -> None:
+    def stop() -> None:
+        for listener in listeners:
+            listener.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

@@ -1,0 +1,96 @@
+"""Settings: the environment, read once into a frozen value, every fault reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from authserver.oauth.profiles import REQUEST_PROFILES
+
+PREFIX = "AUTHSERVER_"
+Environment = Literal["dev", "test", "prod"]
+_ENVIRONMENTS = ("dev", "test", "prod")
+_PORTS = range(65536)
+_MOST_WORKERS = 64
+
+
+class SettingsError(Exception):
+    """The environment is wrong; `faults` holds one sentence for each setting at fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an authority is told by its environment, each field by the variable `AUTHSERVER_` and its name.
+
+    `host` and `port` are the public listener; `management_port` serves health and metrics on the loopback address
+    unless `management_host` says otherwise. `workers` is the number of processes.
+    """
+
+    issuer: str = "http://localhost:8080/"
+    database_url: str = field(default="sqlite+aiosqlite:///var/authserver.db", repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    profile: str = "standard"
+    environment: Environment = "dev"
+    keys_dir: Path = Path("var/keys")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    management_host: str = "127.0.0.1"
+    management_port: int = 8081
+    workers: int = 1
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises SettingsError, which names every fault and never shows a value that may be secret."""
+    given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    faults = [f"{PREFIX}{name.upper()} is not a setting" for name in sorted(given.keys() - Settings.__slots__)]
+    defaults = Settings()
+    settings = Settings(
+        issuer=given.get("issuer", defaults.issuer),
+        database_url=given.get("database_url", defaults.database_url),
+        redis_url=given.get("redis_url"),
+        profile=_choice(given, "profile", defaults.profile, tuple(REQUEST_PROFILES), faults),
+        environment=cast("Environment", _choice(given, "environment", "dev", _ENVIRONMENTS, faults)),
+        keys_dir=Path(given.get("keys_dir", defaults.keys_dir)),
+        host=given.get("host", defaults.host),
+        port=_number(given, "port", defaults.port, _PORTS, faults),
+        management_host=given.get("management_host", defaults.management_host),
+        management_port=_number(given, "management_port", defaults.management_port, _PORTS, faults),
+        workers=_number(given, "workers", defaults.workers, range(1, _MOST_WORKERS + 1), faults),
+    )
+    faults.extend(_issuer_faults(settings))
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _choice(given: Mapping[str, str], name: str, default: str, choices: tuple[str, ...], faults: list[str]) -> str:
+    value = given.get(name, default)
+    if value not in choices:
+        faults.append(f"{PREFIX}{name.upper()} must be one of {', '.join(choices)}")
+        return default
+    return value
+
+
+def _number(given: Mapping[str, str], name: str, default: int, allowed: range, faults: list[str]) -> int:
+    text = given.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and int(text[:9]) in allowed):
+        faults.append(f"{PREFIX}{name.upper()} must be a whole number from {allowed.start} to {allowed.stop - 1}")
+        return default
+    return int(text)
+
+
+def _issuer_faults(settings: Settings) -> list[str]:
+    """RFC 8414 §2: an issuer is an https URL without query or fragment; plain http is for development."""
+    parts = urlsplit(settings.issuer)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        return [f"{PREFIX}ISSUER must be an http(s) URL without query and fragment"]
+    if settings.environment == "prod" and parts.scheme != "https":
+        return [f"{PREFIX}ISSUER must be https when {PREFIX}ENVIRONMENT is prod"]
+    return []

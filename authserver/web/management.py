@@ -1,0 +1,32 @@
+"""The management listener: liveness, readiness and metrics. Not for the public network."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+Checks = Mapping[str, Callable[[], Awaitable[str]]]
+"""Each part by name, and a question that answers with a sentence when it is not ready, else with nothing."""
+
+
+def management_app(checks: Checks, metrics: CollectorRegistry) -> FastAPI:
+    """Serve `/livez` (the process answers), `/readyz` (it can decide) and `/metrics` (Prometheus text)."""
+    app = FastAPI(title="Tillit management", openapi_url=None, redirect_slashes=False)
+
+    @app.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz(response: Response) -> dict[str, object]:
+        faults = {name: sentence for name, check in checks.items() if (sentence := await check())}
+        response.status_code = 503 if faults else 200
+        return {"status": "not ready" if faults else "ready", "faults": faults}
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+    return app

@@ -1,0 +1,93 @@
+"""HTTP/1.1 on the wire, with the bounds that the server library leaves open (RFC 9112, P8).
+
+A request head may not grow without end, a request may not take for ever to arrive, and what is not HTTP is answered in
+the same form as every other refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.limits import HEADER_BLOCK_BYTES, REQUEST_SECONDS
+from authserver.web.render import render
+
+_STATUS_LINES = {400: b"400 Bad Request", 408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large"}
+# A head this long is cut off unread; up to it, the endpoint refuses with its own answer.
+_HEAD_BYTES = 2 * HEADER_BLOCK_BYTES
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection. `HEADER_BLOCK_BYTES` bounds its request heads, `REQUEST_SECONDS` the arrival of each request."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the library's own signature
+        super().__init__(*args, **options)
+        self._head_bytes = 0
+        self._in_head = True
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer with the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head has become too long."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+            self._cut_off(Refusal(Reason.HEADERS_SIZE))
+
+    def on_message_begin(self) -> None:
+        """A new request begins: its head and its time are counted anew."""
+        self._in_head = True
+        self._head_bytes = 0
+        if self._timer is None:
+            self._expect_request()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; what follows is the body, which the endpoint bounds."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole; its answer may take the time it needs."""
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the library's words are not shown
+        """Answer what is not HTTP as every refusal is answered."""
+        self._cut_off(Refusal(Reason.FRAMING))
+
+    def _expect_request(self) -> None:
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        """Close a connection on which no whole request arrived in time; one that never began is closed silently."""
+        self._timer = None
+        if self._head_bytes and not self.transport.is_closing():
+            self._cut_off(Refusal(Reason.TIMEOUT))
+        else:
+            self.transport.close()
+
+    def _cut_off(self, refusal: Refusal) -> None:
+        status, headers, body = render(refusal, "0" * 32)
+        lines = [b"HTTP/1.1 " + _STATUS_LINES[status], *(name + b": " + value for name, value in headers)]
+        lines += [b"content-length: " + str(len(body)).encode("ascii"), b"connection: close", b"", body]
+        self.transport.write(b"\r\n".join(lines))
+        self.transport.close()
