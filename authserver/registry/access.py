@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Ref, ScopeAccess
-from authserver.registry import rights
+from authserver.registry import rights, text
 from authserver.registry.organisations import number
 from authserver.registry.ports import Actor, RegistryStore
 
@@ -53,6 +53,8 @@ async def listed(
     store: RegistryStore, actor: Actor, *, scope: str | None = None, consumer_orgno: str | None = None
 ) -> Sequence[ScopeAccess]:
     """Access by scope and consumer; for an organisation, what it gave and what it got."""
+    if scope is not None and not text.fit(scope):
+        return []
     rows = await store.accesses(scope, None if consumer_orgno is None else number(consumer_orgno))
     if actor.kind == "operator":
         return rows

@@ -10,14 +10,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Client, Delegation, Organisation, Prefix, Ref, Scope, ScopeAccess
+from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Ref, Scope, ScopeAccess
+from authserver.registry import text
 from authserver.registry.ports import Actor, Change, RegistryStore
 
 
 @asynccontextmanager
 async def change(store: RegistryStore, actor: Actor, now: int, reason: str = "") -> AsyncIterator[Change]:
-    """Open a transaction for an actor who may still act. Raises Refusal NOT_ALLOWED for a deactivated organisation."""
-    async with store.change(actor, now, reason) as transaction:
+    """Open a transaction for an actor who may still act; `reason` is for the change log.
+
+    Raises Refusal NOT_ALLOWED for a deactivated organisation, INVALID for a reason that is not one line.
+    """
+    async with store.change(actor, now, text.line(reason, "reason")) as transaction:
         if actor.kind == "organisation":
             own = await transaction.get(Ref("organisation", actor.orgno))
             if not (isinstance(own, Organisation) and own.active):
@@ -47,6 +51,11 @@ def unknown(noun: str) -> Refusal:
     return Refusal(Reason.NOT_FOUND, value=noun)
 
 
+async def _get(change: Change, ref: Ref) -> Fact:
+    """Read a record by a name from outside; what no database can keep does not exist."""
+    return await change.get(ref) if text.fit(ref.id) and text.fit(ref.other) else None
+
+
 async def organisation(change: Change, orgno: str) -> Organisation:
     """Read an active organisation; that it exists is public. Raises Refusal NOT_FOUND or CONFLICT."""
     found = await change.get(Ref("organisation", orgno))
@@ -59,7 +68,7 @@ async def organisation(change: Change, orgno: str) -> Organisation:
 
 async def prefix(change: Change, actor: Actor, name: str) -> Prefix:
     """Read a prefix that is the actor's own. Raises Refusal NOT_FOUND."""
-    found = await change.get(Ref("prefix", name))
+    found = await _get(change, Ref("prefix", name))
     if not isinstance(found, Prefix):
         raise unknown("prefix")
     own(actor, "prefix", found.owner_orgno)
@@ -68,7 +77,7 @@ async def prefix(change: Change, actor: Actor, name: str) -> Prefix:
 
 async def scope(change: Change, actor: Actor, name: str) -> Scope:
     """Read a scope that is the actor's own. Raises Refusal NOT_FOUND."""
-    found = await change.get(Ref("scope", name))
+    found = await _get(change, Ref("scope", name))
     if not isinstance(found, Scope):
         raise unknown("scope")
     own(actor, "scope", found.owner_orgno)
@@ -80,7 +89,7 @@ async def visible_scope(change: Change, actor: Actor, name: str) -> Scope:
 
     PUBLIC ones are seen by all, PRIVATE ones by the owner and by consumers with access, INTERNAL ones by the owner.
     """
-    found = await change.get(Ref("scope", name))
+    found = await _get(change, Ref("scope", name))
     if not isinstance(found, Scope):
         raise unknown("scope")
     if found.visibility == "PUBLIC" or is_own(actor, found.owner_orgno):
@@ -93,7 +102,7 @@ async def visible_scope(change: Change, actor: Actor, name: str) -> Scope:
 
 async def client(change: Change, actor: Actor, client_id: str) -> Client:
     """Read a client that is the actor's own. Raises Refusal NOT_FOUND."""
-    found = await change.get(Ref("client", client_id))
+    found = await _get(change, Ref("client", client_id))
     if not isinstance(found, Client):
         raise unknown("client")
     own(actor, "client", found.orgno)
@@ -102,7 +111,7 @@ async def client(change: Change, actor: Actor, client_id: str) -> Client:
 
 async def delegation(change: Change, actor: Actor, delegation_id: str) -> Delegation:
     """Read a delegation that the actor gave or holds. Raises Refusal NOT_FOUND."""
-    found = await change.delegation(delegation_id)
+    found = await change.delegation(delegation_id) if text.fit(delegation_id) else None
     if found is None:
         raise unknown("delegation")
     own(actor, "delegation", found.consumer_orgno, found.supplier_orgno)

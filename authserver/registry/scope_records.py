@@ -25,6 +25,9 @@ _TERMS: Final[Mapping[str, tuple[str, type, Any]]] = MappingProxyType(
         "allowed_integration_types": ("allowed_integration_types", list, ()),
         "delegation_source": ("delegation_source", str, None),
         "at_max_age": ("max_age", int, 0),
+        # Ours, beyond the public list, so that one authority's list is another's import.
+        "audience": ("audience", str, None),
+        "token_profile": ("token_profile", str, None),
     }
 )
 _NAMES: Final = frozenset({"name", "prefix", "subscope", "owner_orgno"})

@@ -84,6 +84,8 @@ async def set_active(
 
 async def listed(store: RegistryStore, actor: Actor, *, prefix: str | None = None) -> Sequence[Scope]:
     """All scopes by name, or those of one prefix; for an organisation, its own."""
+    if prefix is not None and not text.fit(prefix):
+        return []
     return [found for found in await store.scopes(prefix) if rights.is_own(actor, found.owner_orgno)]
 
 

@@ -26,19 +26,24 @@ def invalid(sentence: str) -> Refusal:
     return Refusal(Reason.INVALID, value=sentence)
 
 
+def fit(text: str) -> bool:
+    """Tell whether every database can keep the text and every terminal can show it."""
+    return not _UNFIT.search(text)
+
+
 def line(text: str, what: str, *, required: bool = False) -> str:
     """Return the text without surrounding space, if it is one fit line. Raises Refusal INVALID."""
     trimmed = text.strip()
     if required and not trimmed:
         raise invalid(f"The {what} is empty")
-    if len(trimmed) > NAME_LENGTH or "\n" in trimmed or "\t" in trimmed or _UNFIT.search(trimmed):
+    if len(trimmed) > NAME_LENGTH or "\n" in trimmed or "\t" in trimmed or not fit(trimmed):
         raise invalid(f"The {what} is not one line of at most {NAME_LENGTH} printable characters")
     return trimmed
 
 
 def prose(text: str, what: str) -> str:
     """Return the text if it is fit to keep; line breaks and tabs are. Raises Refusal INVALID."""
-    if len(text) > DESCRIPTION_LENGTH or _UNFIT.search(text):
+    if len(text) > DESCRIPTION_LENGTH or not fit(text):
         raise invalid(f"The {what} is not text of at most {DESCRIPTION_LENGTH} printable characters")
     return text
 
@@ -72,7 +77,7 @@ def _fit(value: Any, depth: int) -> bool:
         case None | bool():
             return True
         case str():
-            return not _UNFIT.search(value)
+            return fit(value)
         case int():
             return abs(value) <= JSON_INTEGER  # what every JSON reader keeps exactly (RFC 8259 §6)
         case float():
@@ -81,7 +86,7 @@ def _fit(value: Any, depth: int) -> bool:
             return depth > 0 and all(_fit(item, depth - 1) for item in value)
         case Mapping():
             return depth > 0 and all(
-                isinstance(key, str) and not _UNFIT.search(key) and _fit(item, depth - 1) for key, item in value.items()
+                isinstance(key, str) and fit(key) and _fit(item, depth - 1) for key, item in value.items()
             )
         case _:
             return False

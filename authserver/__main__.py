@@ -1,0 +1,5 @@
+"""`python -m authserver` is the command line."""
+
+from authserver.cli import main
+
+main()

@@ -1,0 +1,84 @@
+"""The registry's records as JSON documents, with the names that the public scope list and RFC 7517 use."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from authserver.oauth.models import Client, ClientKey, Delegation, Organisation, Prefix, Scope, ScopeAccess
+
+Document = dict[str, Any]
+
+
+def organisation(record: Organisation) -> Document:
+    """Show an organisation."""
+    return {"orgno": record.orgno, "name": record.name, "active": record.active}
+
+
+def prefix(record: Prefix) -> Document:
+    """Show a prefix."""
+    return {"prefix": record.prefix, "owner_orgno": record.owner_orgno, "active": record.active}
+
+
+def scope(record: Scope) -> Document:
+    """Show a scope as a record that `scope import` takes."""
+    return {
+        **record.attributes,
+        "name": record.name,
+        "prefix": record.prefix,
+        "subscope": record.name.removeprefix(f"{record.prefix}:"),
+        "description": record.description,
+        "owner_orgno": record.owner_orgno,
+        "active": record.active,
+        "allowed_integration_types": list(record.allowed_integration_types),
+        "visibility": record.visibility,
+        "accessible_for_all": record.accessible_for_all,
+        "delegation_source": record.delegation_source,
+        "audience": record.audience,
+        "token_profile": record.token_profile,
+        "at_max_age": record.max_age,
+    }
+
+
+def access(record: ScopeAccess) -> Document:
+    """Show a consumer's access to a scope."""
+    return {"scope": record.scope, "consumer_orgno": record.consumer_orgno, "state": record.state}
+
+
+def client(record: Client) -> Document:
+    """Show a client with its scopes and keys."""
+    return {
+        "client_id": record.client_id,
+        "orgno": record.orgno,
+        "name": record.name,
+        "active": record.active,
+        "profile": record.profile,
+        "integration_type": record.integration_type,
+        "scopes": sorted(record.scopes),
+        "keys": [key(record.keys[kid]) for kid in sorted(record.keys)],
+    }
+
+
+def key(record: ClientKey) -> Document:
+    """Show a client's key; the JWK is the public one."""
+    return {
+        "kid": record.kid,
+        "alg": record.alg,
+        "active": record.active,
+        "expires_at": record.expires_at,
+        "thumbprint": record.thumbprint,
+        "jwk": json.loads(record.jwk),
+    }
+
+
+def delegation(record: Delegation) -> Document:
+    """Show a delegation."""
+    return {
+        "id": record.id,
+        "consumer_orgno": record.consumer_orgno,
+        "supplier_orgno": record.supplier_orgno,
+        "scopes": sorted(record.scopes),
+        "valid_from": record.valid_from,
+        "valid_to": record.valid_to,
+        "status": record.status,
+    }
