@@ -14,7 +14,15 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.unavailable import Unavailable
 
 # Everything a driver, a pool or the network raises when a database does not answer as it should.
-DatabaseFault = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError)
+DatabaseFault = (
+    DBAPIError,
+    PoolTimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    sqlite3.Error,
+    OSError,
+)
 
 _UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 _FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})

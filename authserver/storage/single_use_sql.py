@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
@@ -13,10 +14,12 @@ from sqlalchemy import delete, select, text, tuple_
 from authserver.oauth.single_use import Spending, Spent
 from authserver.storage.batching import Batcher
 from authserver.storage.database import Database
-from authserver.storage.errors import answering
+from authserver.storage.errors import DatabaseFault, answering
 from authserver.storage.postgres import DedicatedConnection
 from authserver.storage.reading import read_epoch
 from authserver.storage.schema import spent_assertions
+
+log = logging.getLogger(__name__)
 
 PART: Final = "single use"
 MOST_PURGED: Final = 5_000
@@ -89,9 +92,11 @@ class SqlSingleUse:
         issuer, assertion_id = key_of(spending)
         table = spent_assertions.c
         gone = delete(spent_assertions).where(table.issuer == issuer, table.assertion_id == assertion_id)
-        with answering(PART, certain=False):
+        try:
             async with self._database.write(durable=False) as connection:
                 await connection.execute(gone)
+        except DatabaseFault as error:
+            log.warning("An assertion stays spent, for it could not be given back: %s", error)
 
     async def purge(self, now: int) -> int:
         """Forget assertions that no one need remember at `now`, some thousands at most; return how many.

@@ -14,6 +14,7 @@ from authserver.oauth.unavailable import Unavailable
 from authserver.storage.batching import Batcher
 from authserver.storage.client_keys import ready
 from authserver.storage.registry_store import PART, ChangedSince
+from authserver.storage.registry_store import Publish as Announce
 
 log = logging.getLogger(__name__)
 
@@ -87,16 +88,21 @@ class Snapshot:
         if await self.latest() != self._epoch:
             await self._advance()
 
-    async def run_poll(self, interval: float = POLL_SECONDS) -> None:
-        """Refresh every `interval` seconds until cancelled: the repair for announcements that never came."""
+    async def run_poll(self, interval: float = POLL_SECONDS, announce: Announce | None = None) -> None:
+        """Refresh every `interval` seconds until cancelled, and announce the epoch reached.
+
+        This repairs announcements that never came, and a store of them that forgot.
+        """
         silent = False
         while True:
             try:
                 await self.refresh()
+                if announce is not None:
+                    await announce(self._epoch)
                 silent = False
-            except Unavailable:
+            except Unavailable as error:
                 if not silent:
-                    log.warning("The registry does not answer; changes of others are not followed until it does.")
+                    log.warning("The policy epoch is not followed until its store answers: %s", error)
                 silent = True
             await asyncio.sleep(interval)
 

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import util
 from pathlib import Path
 from typing import Any, TypeVar
@@ -130,7 +130,7 @@ class PostgresServer(Server):
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr}")
-        return done.stdout
+        return str(done.stdout)
 
 
 class ValkeyServer(Server):
@@ -161,7 +161,8 @@ class ValkeyServer(Server):
     def cli(self, *arguments: str) -> str:
         """Run one command with the server's own client and return what it printed."""
         program = [str(self._programs / "valkey-cli"), "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run([*program, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run([*program, *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
 
 
 @contextmanager
@@ -176,6 +177,21 @@ def valkey(*arguments: str) -> Iterator[ValkeyServer]:
     """A running Valkey, stopped and removed at the end."""
     with _directory("valkey") as directory:
         yield from _running(ValkeyServer(directory, *arguments))
+
+
+@contextmanager
+def valkey_cluster(size: int = 3) -> Iterator[list[ValkeyServer]]:
+    """A running Valkey Cluster of primaries without replicas, stopped and removed at the end."""
+    with ExitStack() as stack:
+        settings = "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-require-full-coverage no".split()
+        nodes = [stack.enter_context(valkey(*settings)) for _ in range(size)]
+        nodes[0].cli("--cluster", "create", *(f"127.0.0.1:{node.port}" for node in nodes), "--cluster-yes")
+        deadline = time.monotonic() + START_SECONDS
+        while not all("cluster_state:ok" in node.cli("CLUSTER", "INFO") for node in nodes):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the cluster did not form")
+            time.sleep(0.1)
+        yield nodes
 
 
 def unprivileged() -> dict[str, Any]:

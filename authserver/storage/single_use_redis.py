@@ -1,0 +1,160 @@
+"""Single use and the policy epoch in one round trip to Redis or Valkey (P1, P3)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+from zlib import crc32
+
+from redis.asyncio import RedisCluster
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+)
+
+from authserver.oauth.limits import LONGEST_ASSERTION_MEMORY
+from authserver.oauth.single_use import Spending, Spent
+from authserver.oauth.unavailable import Unavailable
+from authserver.storage.batching import Batcher
+from authserver.storage.redis_client import RedisClient
+from authserver.storage.redis_scripts import LIFT, PUBLISH, SPEND, Script
+from authserver.storage.single_use_sql import PART, key_of
+
+log = logging.getLogger(__name__)
+
+CLUSTER_PARTITIONS: Final = 16
+
+# Said by the server instead of running the script.
+_REFUSED_BEFORE_RUNNING: Final = (
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+)
+
+Item = tuple[Spending, int]
+
+
+class RedisSingleUse:
+    """Fills the port SingleUse, and announces policy epochs to every node.
+
+    Memory is split in partitions, each within one hash slot and each with its own copy of the epoch, so that one
+    script spends and reads the epoch wherever Cluster put the partition. A new epoch is announced only when every
+    partition has it: from then on no spend anywhere returns an older one (P3). While one partition's primary is
+    away, its spends fail, and so do announcements: closed on both sides.
+
+    A server that has forgotten may hold neither spends nor epoch. It is known by its run id, which every spend
+    compares with the one it served under before: after a restart or a failover, nothing is spent until
+    `pause_seconds` have passed, by the server's own clock, and the epoch has been announced again.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        *,
+        namespace: str = "tillit",
+        partitions: int | None = None,
+        pause_seconds: int = LONGEST_ASSERTION_MEMORY,
+    ) -> None:
+        self._client = client
+        self._partitions = partitions or (CLUSTER_PARTITIONS if isinstance(client, RedisCluster) else 1)
+        self._namespace = namespace
+        self._pause_ms = pause_seconds * 1000
+        self._batcher: Batcher[Item, Spent] = Batcher(self._flush, PART)
+
+    async def spend(self, spending: Spending, now: int) -> Spent:
+        return await self._batcher.submit((spending, now))
+
+    async def release(self, spending: Spending) -> None:
+        try:
+            await self._client.delete(self._spent_key(spending))
+        except (RedisError, RedisClusterException, OSError) as error:
+            log.warning("An assertion stays spent, for it could not be given back: %s", error)
+
+    async def publish_epoch(self, epoch: int) -> None:
+        """Return once no spend on any node will return an older epoch.
+
+        Never lowers what is there, so it may be repeated at will. Raises Unavailable, `certain` false.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for partition in range(self._partitions):
+                    group.create_task(self._run(PUBLISH, [self._key(partition, "epoch")], [epoch]))
+        except* (RedisError, RedisClusterException, OSError) as errors:
+            raise Unavailable(PART, certain=False) from errors
+
+    async def lift_pause(self) -> None:
+        """Spend at once although the server is new to us. Only for an authority that has never issued a token.
+
+        Raises Unavailable.
+        """
+        try:
+            for partition in range(self._partitions):
+                await self._run(LIFT, self._state_keys(partition), [])
+        except (RedisError, RedisClusterException, OSError) as error:
+            raise Unavailable(PART) from error
+
+    async def close(self) -> None:
+        """Answer everyone who waits, then close the connections."""
+        await self._batcher.close()
+        await self._client.aclose()
+
+    async def _flush(self, batch: Sequence[Item]) -> Sequence[Spent | Unavailable]:
+        places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, (spending, _) in enumerate(batch):
+            places[self._partition(spending)].append(place)
+        spent = await asyncio.gather(
+            *(self._spend(partition, [batch[place] for place in its]) for partition, its in places.items())
+        )
+        answers: dict[int, Spent | Unavailable] = {}
+        for its, answer in zip(places.values(), spent, strict=True):
+            answers |= zip(its, answer, strict=True)
+        return [answers[place] for place in range(len(batch))]
+
+    async def _spend(self, partition: int, items: Sequence[Item]) -> Sequence[Spent | Unavailable]:
+        """Spend within one partition; another one's trouble is not its own."""
+        keys = [*self._state_keys(partition), *(self._spent_key(spending) for spending, _ in items)]
+        # Relative, so that our clock and the server's need not agree; at least long enough to matter.
+        lives = [max(spending.remember_until - now, 1) * 1000 for spending, now in items]
+        try:
+            epoch, *first = await self._run(SPEND, keys, [self._pause_ms, *lives])
+        except (RedisError, RedisClusterException, OSError) as error:
+            failure = Unavailable(PART, certain=isinstance(error, _REFUSED_BEFORE_RUNNING))
+            failure.__cause__ = error
+            return [failure] * len(items)
+        if epoch < 0:
+            return [Unavailable(PART)] * len(items)
+        return [Spent(bool(new), epoch) for new in first]
+
+    async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[int]) -> Any:
+        try:
+            return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            # A server that has just started knows no script; sent with its text, it is known from then on.
+            return await self._client.eval(script.text, len(keys), *keys, *arguments)
+
+    def _partition(self, spending: Spending) -> int:
+        return crc32(key_of(spending)[1].encode()) % self._partitions
+
+    def _state_keys(self, partition: int) -> list[str]:
+        return [self._key(partition, name) for name in ("run", "pause", "epoch")]
+
+    def _spent_key(self, spending: Spending) -> str:
+        issuer, digest = key_of(spending)
+        return self._key(self._partition(spending), f"spent:{issuer}:{digest}")
+
+    def _key(self, partition: int, name: str) -> str:
+        # The count is part of the name: with another one, every key is elsewhere and the memory is as good as new.
+        return f"{{{self._namespace}:{partition}/{self._partitions}}}:{name}"
