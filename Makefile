@@ -20,7 +20,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: $(BIN)/authserver ## the main job on real input, from nothing; ONCE=1 ends after the tour
-	@$(BIN)/authserver demo $(if $(ONCE),--once)
+	@$(BIN)/python clients/demo/tour.py $(if $(ONCE),--once)
 
 test: $(BIN)/authserver $(NODE_MODULES) ## every test, and every branch of oauth/ and grants/ covered; ARGS="-k word" picks some
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=)

@@ -7,6 +7,7 @@ import typer
 from authserver.cli.access import verbs as access
 from authserver.cli.client import verbs as client
 from authserver.cli.delegation import verbs as delegation
+from authserver.cli.demo import demo
 from authserver.cli.doctor import doctor
 from authserver.cli.init import init
 from authserver.cli.keys import verbs as keys
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command("init")(init)
 app.command("serve")(serve)
+app.command("demo")(demo)
 app.command("doctor")(doctor)
 app.command("settings")(settings)
 app.add_typer(organisation, name="org")
