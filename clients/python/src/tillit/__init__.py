@@ -1,0 +1,90 @@
+"""Tillit: get access tokens from an authority, and validate them.
+
+For the caller of an API::
+
+    client = TokenClient.from_env()
+    client.get("a:b").authorization
+
+For its provider::
+
+    validator = TokenValidator.for_issuer("https://authority.example.no/", audience="https://api.example.no/")
+    validator.validate(token, AllOf("a:b")).consumer.number
+"""
+
+from tillit import signers
+from tillit.access_errors import (
+    AccessError,
+    Challenge,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    MissingToken,
+)
+from tillit.aio import AsyncTokenClient
+from tillit.bearer import bearer_token
+from tillit.bearer_auth import BearerAuth
+from tillit.client import TokenClient
+from tillit.clock import Clock, SystemClock
+from tillit.config import ClientConfig
+from tillit.core.access_token import AccessToken, Organisation
+from tillit.core.authority import Authority, Discovery
+from tillit.core.jwks_cache import JwksLimits
+from tillit.core.policy import NO_AUDIENCE, Policy
+from tillit.core.refresh import RefreshPolicy
+from tillit.core.request import TokenRequest
+from tillit.core.requirements import AllOf, AnyOf
+from tillit.core.retry import RetryPolicy
+from tillit.core.token import Token
+from tillit.errors import ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable
+from tillit.jwks import JwksSource, JwksStatus
+from tillit.signers import Signer
+from tillit.store import MemoryStore, TokenStore
+from tillit.validator import TokenValidator, check_access
+from tillit.version import __version__
+
+__all__ = [
+    "NO_AUDIENCE",
+    "AccessError",
+    "AccessToken",
+    "AllOf",
+    "AnyOf",
+    "AsyncTokenClient",
+    "Authority",
+    "BearerAuth",
+    "Challenge",
+    "ClientConfig",
+    "Clock",
+    "ConfigError",
+    "Discovery",
+    "InsufficientScope",
+    "InvalidRequest",
+    "InvalidToken",
+    "JwksLimits",
+    "JwksSource",
+    "JwksStatus",
+    "KeysUnavailable",
+    "MalformedResponse",
+    "MemoryStore",
+    "MissingToken",
+    "Organisation",
+    "Policy",
+    "RefreshPolicy",
+    "Rejected",
+    "RetryPolicy",
+    "Signer",
+    "SystemClock",
+    "Throttled",
+    "TillitError",
+    "Token",
+    "TokenClient",
+    "TokenError",
+    "TokenRequest",
+    "TokenStore",
+    "TokenValidator",
+    "Unavailable",
+    "__version__",
+    "bearer_token",
+    "check_access",
+    "signers",
+]

@@ -1,0 +1,144 @@
+"""The token client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx2
+import stamina
+
+from tillit.base import TokenClientBase
+from tillit.clock import Clock
+from tillit.config import ClientConfig
+from tillit.core.authority import Authority, Discovery
+from tillit.core.refresh import Freshness, RefreshPolicy
+from tillit.core.request import TokenRequest
+from tillit.core.response import MAX_RESPONSE, Reply
+from tillit.core.retry import RetryPolicy
+from tillit.core.token import Token
+from tillit.errors import Throttled, TillitError, TokenError, Unavailable
+from tillit.signers import LocalSigner
+from tillit.store import TokenStore
+from tillit.transport import AsyncTransport, Unreachable, afetch_metadata
+
+
+class AsyncTokenClient(TokenClientBase):
+    """Gets access tokens, keeps them, and renews them before they expire. Safe to share between tasks and loops.
+
+    One request a key is under way at a time; a cancelled caller does not end it for the others.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        http: httpx2.AsyncClient | None = None,
+        store: TokenStore | None = None,
+        refresh: RefreshPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock)
+        self._transport = AsyncTransport(http)
+
+    @classmethod
+    def from_env(cls, prefix: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
+        """A client with the settings in the environment; see `ClientConfig.from_env`."""
+        return cls(ClientConfig.from_env(prefix, environ))
+
+    async def get(
+        self,
+        request: TokenRequest | str | Iterable[str] | None = None,
+        *,
+        deadline: float | None = None,
+        force: bool = False,
+    ) -> Token:
+        """A token that is good now: from the cache, or fetched.
+
+        `request` may be scopes; None asks for the default scopes. `deadline` is how many seconds this caller waits;
+        the fetch goes on for others. `force` fetches even if a token or a refusal is remembered.
+        Raises ConfigError, Rejected, Throttled, Unavailable or MalformedResponse.
+        """
+        wanted = self._resolve(request)
+        key = self._key(wanted)
+        held = self._store.get(key)
+        if held is not None and not force:
+            freshness = self._judge(held)
+            if freshness is Freshness.RENEW and self._renewal_due(key):
+                self._flights.alaunch(key, lambda: self._fetch(key, wanted, held))
+            if freshness is not Freshness.SPENT:
+                return held
+        try:
+            if not force:
+                self._raise_remembered(key)
+            return await self._flights.arun(key, lambda: self._fetch(key, wanted, held), self._wait(deadline))
+        except (Throttled, Unavailable):
+            if held is None or force or held.expires_in() <= 0:
+                raise
+            return held
+
+    async def _fetch(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
+        """Fetch and keep a token, unless somebody did since `seen` was read from the store."""
+        held = self._newer(key, seen)
+        if held is not None:
+            return held
+        attempts = self._attempts()
+        try:
+            async for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
+                with attempt:
+                    return self._keep(key, await self._ask(request, attempts.timeout()))
+        except TokenError as error:
+            self._note_failure(key, error)
+            raise
+        raise AssertionError("stamina ends by returning or raising")
+
+    async def _ask(self, request: TokenRequest, within: float) -> Token:
+        authority = await self._locate(within)
+        prepared = self._prepare(authority, request)
+        form = prepared.signed(await self._signature(prepared.signing_input))
+        started = self._started()
+        return self._read(await self._post(self._endpoint(authority), form, within), request, started)
+
+    async def _locate(self, within: float) -> Authority:
+        where = self._where
+        if isinstance(where, Discovery):
+            where = self._where = await afetch_metadata(where, transport=self._transport, within=within)
+        return where
+
+    async def _signature(self, data: bytes) -> bytes:
+        signer = self.config.signer
+        if isinstance(signer, LocalSigner):
+            return signer.sign(data)
+        try:
+            # A signer we do not know may block on a network or a smart card.
+            signature = await asyncio.to_thread(signer.sign, data)
+            return await signature if inspect.isawaitable(signature) else signature
+        except TillitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the errors of a key service are its own
+            self._signer_failed(error)
+
+    async def _post(self, url: str, form: dict[str, str], within: float) -> Reply:
+        try:
+            return await self._transport.send("POST", url, form=form, within=within, max_bytes=MAX_RESPONSE)
+        except Unreachable as error:
+            raise Unavailable(f"token endpoint: {error}") from None
+
+    async def aclose(self) -> None:
+        """Refuse further calls and end what is under way. An injected HTTP client stays open: it is the caller's."""
+        self._closed = True
+        self._flights.cancel_tasks()
+
+    close = aclose
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,165 @@
+"""What the sync and the async client share: everything but the sending and the waiting."""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from tillit.clock import Clock, SystemClock
+from tillit.config import ClientConfig
+from tillit.core import assertion
+from tillit.core.assertion import UnsignedAssertion
+from tillit.core.authority import Authority, Discovery
+from tillit.core.refresh import Freshness, RefreshPolicy
+from tillit.core.request import TokenRequest, cache_key
+from tillit.core.response import Reply, read_reply
+from tillit.core.retry import Attempts, RetryPolicy
+from tillit.core.token import Token
+from tillit.errors import ConfigError, Rejected, Throttled, TokenError, Unavailable
+from tillit.flights import Flights
+from tillit.refusals import Refusals
+from tillit.store import MemoryStore, TokenStore
+
+logger = logging.getLogger("tillit")
+
+
+class TokenClientBase:
+    """Resolves requests, judges cached tokens, prepares assertions and files the answers."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        store: TokenStore | None = None,
+        refresh: RefreshPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config
+        self._store: TokenStore = MemoryStore() if store is None else store
+        self._refresh = refresh or RefreshPolicy()
+        self._retry = retry or RetryPolicy()
+        self._clock: Clock = clock or SystemClock()
+        self._flights: Flights[Token] = Flights()
+        self._refusals = Refusals()
+        self._renewals: dict[str, float] = {}
+        self._random = random.SystemRandom()
+        self._where = config.where
+        self._closed = False
+        self._key = lru_cache(1024)(self._make_key)
+
+    def peek(self, request: TokenRequest | str | Iterable[str] | None = None) -> Token | None:
+        """The cached token for `request` if it has not expired. Sends nothing. Raises ConfigError."""
+        token = self._store.get(self._key(self._resolve(request)))
+        return token if token is not None and token.expires_in() > 0 else None
+
+    def invalidate(self, token: Token) -> None:
+        """Forget `token`, unless a newer one has already taken its place."""
+        self._store.drop(self._key(token.request), token)
+
+    def _make_key(self, request: TokenRequest) -> str:
+        # Not `_where`: that becomes an Authority once it is looked up, and the key must not change then.
+        where = self.config.where
+        address = where.metadata_url if isinstance(where, Discovery) else f"{where.issuer} {where.token_endpoint}"
+        return cache_key(
+            request, authority=address, client_id=self.config.client_id, signer=self.config.signer.thumbprint
+        )
+
+    def _resolve(self, request: TokenRequest | str | Iterable[str] | None) -> TokenRequest:
+        if self._closed:
+            raise ConfigError("the client is closed")
+        if isinstance(request, TokenRequest):
+            return request
+        scopes = self.config.default_scopes if request is None else request
+        return TokenRequest(scopes, self.config.resource, self.config.consumer_org)
+
+    def _judge(self, token: Token | None) -> Freshness:
+        if token is None:
+            return Freshness.SPENT
+        return self._refresh.judge(age=token.age(), lifetime=token.lifetime, renew_age=token.renew_age)
+
+    def _newer(self, key: str, seen: Token | None) -> Token | None:
+        """The cached token, if it is another than the one `seen` before and good."""
+        held = self._store.get(key)
+        if held is None or (seen is not None and held.value == seen.value):
+            return None
+        return None if self._judge(held) is Freshness.SPENT else held
+
+    def _renewal_due(self, key: str) -> bool:
+        """Whether a renewal may begin now; if so, it is noted as begun."""
+        now = self._clock.monotonic()
+        if now - self._renewals.get(key, float("-inf")) < self._refresh.min_interval:
+            return False
+        self._renewals[key] = now
+        return True
+
+    def _raise_remembered(self, key: str) -> None:
+        error = self._refusals.recall(key, self._clock.monotonic())
+        if error is not None:
+            raise error
+
+    def _wait(self, deadline: float | None) -> float:
+        # The flight's own deadline ends it with the better message, so the default wait is a little longer.
+        return self._retry.deadline + self._retry.attempt_timeout if deadline is None else deadline
+
+    def _attempts(self) -> Attempts:
+        return Attempts(self._retry, self._clock.monotonic, self._random.random)
+
+    def _prepare(self, authority: Authority, request: TokenRequest) -> UnsignedAssertion:
+        signer = self.config.signer
+        members = assertion.claims(
+            request,
+            client_id=self.config.client_id,
+            issuer=authority.issuer,
+            jti=str(uuid.uuid4()),
+            now=int(self._clock.time()),
+            lifetime=self.config.assertion_lifetime,
+        )
+        return assertion.prepare(signer.alg, signer.header(), members)
+
+    def _read(self, reply: Reply, request: TokenRequest, started: tuple[float, float]) -> Token:
+        grant = read_reply(reply, request, now=self._clock.time())
+        return Token(
+            value=grant.access_token,
+            scopes=grant.scopes,
+            request=request,
+            lifetime=grant.expires_in,
+            clock=self._clock,
+            obtained=started[0],
+            obtained_wall=started[1],
+            renew_age=self._refresh.renew_age(grant.expires_in, self._random.uniform(-1, 1)),
+        )
+
+    def _started(self) -> tuple[float, float]:
+        return self._clock.monotonic(), self._clock.time()
+
+    def _keep(self, key: str, token: Token) -> Token:
+        self._store.put(key, token)
+        self._refusals.forget(key)
+        self._renewals.pop(key, None)
+        return token
+
+    def _note_failure(self, key: str, error: TokenError) -> None:
+        if isinstance(error, Rejected) or (isinstance(error, Throttled) and error.retry_after):
+            self._refusals.remember(key, error, self._clock.monotonic())
+        logger.warning("no new token: %s", error)
+
+    def _signer_failed(self, error: Exception) -> NoReturn:
+        # Only the kind: what a key service says in its errors is not ours to repeat.
+        raise Unavailable(f"the signer failed: {type(error).__name__}") from None
+
+    @staticmethod
+    def _endpoint(authority: Authority) -> str:
+        if authority.token_endpoint is None:
+            raise ConfigError("the authority's metadata names no token_endpoint")
+        return authority.token_endpoint
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(client_id={self.config.client_id!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a token client is not pickled; make one in each process from the same configuration")

@@ -1,0 +1,62 @@
+"""The token client as an `auth` object of httpx2."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterable
+from typing import Final
+
+import httpx2
+
+from tillit.aio import AsyncTokenClient
+from tillit.client import TokenClient
+from tillit.core.request import TokenRequest
+from tillit.core.token import Token
+from tillit.errors import ConfigError
+
+_JUST_FETCHED: Final = 5.0
+
+
+class BearerAuth(httpx2.Auth):
+    """Puts a token on every request, as `httpx2.Client(auth=BearerAuth(client, "a:b"))`.
+
+    An answer of 401 drops the token and sends the request once more with a new one, unless the token was fetched
+    within the last five seconds (then the API refuses new ones too, and trying again would be a loop) or the body
+    of the request cannot be sent twice.
+    """
+
+    def __init__(
+        self, client: TokenClient | AsyncTokenClient, request: TokenRequest | str | Iterable[str] | None = None
+    ) -> None:
+        self._client = client
+        self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Authenticate one request of an httpx2.Client."""
+        if not isinstance(self._client, TokenClient):
+            raise ConfigError("an httpx2.Client needs a TokenClient, not an AsyncTokenClient")
+        token = self._client.get(self._request)
+        response = yield _with(request, token)
+        if _should_repeat(request, response, token):
+            self._client.invalidate(token)
+            yield _with(request, self._client.get(self._request))
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Authenticate one request of an httpx2.AsyncClient."""
+        if not isinstance(self._client, AsyncTokenClient):
+            raise ConfigError("an httpx2.AsyncClient needs an AsyncTokenClient, not a TokenClient")
+        token = await self._client.get(self._request)
+        response = yield _with(request, token)
+        if _should_repeat(request, response, token):
+            self._client.invalidate(token)
+            yield _with(request, await self._client.get(self._request))
+
+
+def _with(request: httpx2.Request, token: Token) -> httpx2.Request:
+    request.headers["Authorization"] = token.authorization
+    return request
+
+
+def _should_repeat(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
+    return (
+        response.status_code == 401 and token.age() >= _JUST_FETCHED and isinstance(request.stream, httpx2.ByteStream)
+    )

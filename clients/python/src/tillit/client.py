@@ -1,0 +1,137 @@
+"""The token client for threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx2
+import stamina
+
+from tillit.base import TokenClientBase
+from tillit.clock import Clock
+from tillit.config import ClientConfig
+from tillit.core.authority import Authority, Discovery
+from tillit.core.refresh import Freshness, RefreshPolicy
+from tillit.core.request import TokenRequest
+from tillit.core.response import MAX_RESPONSE, Reply
+from tillit.core.retry import RetryPolicy
+from tillit.core.token import Token
+from tillit.errors import ConfigError, Throttled, TillitError, TokenError, Unavailable
+from tillit.store import TokenStore
+from tillit.transport import Transport, Unreachable, fetch_metadata
+
+
+class TokenClient(TokenClientBase):
+    """Gets access tokens, keeps them, and renews them before they expire. Safe to share between threads.
+
+    One request a key is under way at a time; different keys never wait for each other.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        http: httpx2.Client | None = None,
+        store: TokenStore | None = None,
+        refresh: RefreshPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock)
+        self._http = http
+        self._transport = Transport(http)
+
+    @classmethod
+    def from_env(cls, prefix: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
+        """A client with the settings in the environment; see `ClientConfig.from_env`."""
+        return cls(ClientConfig.from_env(prefix, environ))
+
+    def get(
+        self,
+        request: TokenRequest | str | Iterable[str] | None = None,
+        *,
+        deadline: float | None = None,
+        force: bool = False,
+    ) -> Token:
+        """A token that is good now: from the cache, or fetched.
+
+        `request` may be scopes; None asks for the default scopes. `deadline` is how many seconds this caller waits;
+        the fetch goes on for others. `force` fetches even if a token or a refusal is remembered.
+        Raises ConfigError, Rejected, Throttled, Unavailable or MalformedResponse.
+        """
+        wanted = self._resolve(request)
+        key = self._key(wanted)
+        held = self._store.get(key)
+        if held is not None and not force:
+            freshness = self._judge(held)
+            if freshness is Freshness.RENEW and self._renewal_due(key):
+                self._flights.launch(key, lambda: self._fetch(key, wanted, held))
+            if freshness is not Freshness.SPENT:
+                return held
+        try:
+            if not force:
+                self._raise_remembered(key)
+            return self._flights.run(key, lambda: self._fetch(key, wanted, held), self._wait(deadline))
+        except (Throttled, Unavailable):
+            if held is None or force or held.expires_in() <= 0:
+                raise
+            return held
+
+    def _fetch(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
+        """Fetch and keep a token, unless somebody did since `seen` was read from the store."""
+        held = self._newer(key, seen)
+        if held is not None:
+            return held
+        attempts = self._attempts()
+        try:
+            for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
+                with attempt:
+                    return self._keep(key, self._ask(request, attempts.timeout()))
+        except TokenError as error:
+            self._note_failure(key, error)
+            raise
+        raise AssertionError("stamina ends by returning or raising")
+
+    def _ask(self, request: TokenRequest, within: float) -> Token:
+        authority = self._locate(within)
+        prepared = self._prepare(authority, request)
+        form = prepared.signed(self._signature(prepared.signing_input))
+        started = self._started()
+        return self._read(self._post(self._endpoint(authority), form, within), request, started)
+
+    def _locate(self, within: float) -> Authority:
+        where = self._where
+        if isinstance(where, Discovery):
+            where = self._where = fetch_metadata(where, http=self._http, within=within)
+        return where
+
+    def _signature(self, data: bytes) -> bytes:
+        try:
+            signature = self.config.signer.sign(data)
+        except TillitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the errors of a key service are its own
+            self._signer_failed(error)
+        if not isinstance(signature, bytes):
+            raise ConfigError("the signer is asynchronous; use AsyncTokenClient")
+        return signature
+
+    def _post(self, url: str, form: dict[str, str], within: float) -> Reply:
+        try:
+            return self._transport.send("POST", url, form=form, within=within, max_bytes=MAX_RESPONSE)
+        except Unreachable as error:
+            raise Unavailable(f"token endpoint: {error}") from None
+
+    def close(self) -> None:
+        """Refuse further calls. An injected HTTP client stays open: it is the caller's."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,151 @@
+"""The settings of a token client, in code or from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tillit import signers
+from tillit.core.assertion import MAX_LIFETIME
+from tillit.core.authority import Authority, Discovery
+from tillit.core.request import TokenRequest
+from tillit.errors import ConfigError
+from tillit.signers import Signer
+
+PREFIX: Final = "TILLIT_"
+FALLBACK_PREFIX: Final = "MASKINPORTEN_"
+VARIABLES: Final = (
+    "CLIENT_ID",
+    "CLIENT_JWK",
+    "PRIVATE_KEY",
+    "PRIVATE_KEY_PATH",
+    "KID",
+    "SCOPES",
+    "CONSUMER_ORG",
+    "RESOURCE",
+    "WELL_KNOWN_URL",
+    "ISSUER",
+    "TOKEN_ENDPOINT",
+    "JWKS_URI",
+    "ALLOW_HTTP",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """Who asks, whom, and with which key.
+
+    `authority` is an Authority, a Discovery, or the issuer as text, which is then looked up at first use.
+    `default` is asked for when a call names no scopes; its `consumer_org` and `resource` also hold for calls that
+    name scopes only. `assertion_lifetime` is in seconds, 10 to 120. Raises ConfigError.
+    """
+
+    authority: Authority | Discovery | str
+    client_id: str
+    signer: Signer
+    default_scopes: tuple[str, ...] = ()
+    consumer_org: str | None = None
+    resource: str | None = None
+    assertion_lifetime: int = MAX_LIFETIME
+
+    def __post_init__(self) -> None:
+        if not self.client_id:
+            raise ConfigError("client_id must not be empty")
+        if not 10 <= self.assertion_lifetime <= MAX_LIFETIME:
+            raise ConfigError(f"assertion_lifetime must be 10 to {MAX_LIFETIME} seconds")
+        if isinstance(self.where, Authority) and self.where.token_endpoint is None:
+            raise ConfigError("the authority has no token_endpoint")
+        # A bad default is a fault of the configuration: say so now, not at the first call.
+        TokenRequest(self.default_scopes or ("x",), self.resource, self.consumer_org)
+
+    @property
+    def where(self) -> Authority | Discovery:
+        """The authority, known or still to be looked up."""
+        return Discovery.of(self.authority) if isinstance(self.authority, str) else self.authority
+
+    @staticmethod
+    def from_env(prefix: str | None = None, environ: Mapping[str, str] | None = None) -> ClientConfig:
+        """The settings in the environment, under `prefix`; without one, `TILLIT_`, else `MASKINPORTEN_`.
+
+        `CLIENT_ID`; one of `CLIENT_JWK`, `PRIVATE_KEY` and `PRIVATE_KEY_PATH`, each in any form `signers.from_text`
+        reads, with `KID` where the key does not bear it; one of `WELL_KNOWN_URL`, `ISSUER`, and `ISSUER` with
+        `TOKEN_ENDPOINT`; optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`.
+        Raises ConfigError with all faults at once, naming variables and never values.
+        """
+        source = os.environ if environ is None else environ
+        return _Reader(source, _prefix(source, prefix)).config()
+
+
+def _prefix(environ: Mapping[str, str], prefix: str | None) -> str:
+    if prefix is not None:
+        return prefix
+    # One family or the other: an id from the first with a key from the second would be a client nobody registered.
+    own = any(environ.get(PREFIX + name) for name in VARIABLES)
+    return PREFIX if own or not any(environ.get(FALLBACK_PREFIX + name) for name in VARIABLES) else FALLBACK_PREFIX
+
+
+class _Reader:
+    """Reads one family of variables and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str], prefix: str) -> None:
+        self._environ = environ
+        self._prefix = prefix
+        self._faults: list[str] = []
+
+    def config(self) -> ClientConfig:
+        client_id = self._get("CLIENT_ID")
+        if client_id is None:
+            self._faults.append(f"{self._prefix}CLIENT_ID is not set")
+        signer = self._signer()
+        authority = self._authority()
+        if client_id is None or signer is None or authority is None:
+            raise ConfigError("; ".join(self._faults))
+        try:
+            return ClientConfig(
+                authority,
+                client_id,
+                signer,
+                default_scopes=tuple((self._get("SCOPES") or "").split()),
+                consumer_org=self._get("CONSUMER_ORG"),
+                resource=self._get("RESOURCE"),
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{self._prefix}*: {error}") from None
+
+    def _get(self, name: str) -> str | None:
+        return self._environ.get(self._prefix + name, "").strip() or None
+
+    def _signer(self) -> Signer | None:
+        for name in ("CLIENT_JWK", "PRIVATE_KEY", "PRIVATE_KEY_PATH"):
+            text = self._get(name)
+            if text is None:
+                continue
+            try:
+                return signers.from_text(text, kid=self._get("KID"))
+            except ConfigError as error:
+                self._faults.append(f"{self._prefix}{name}: {error}")
+                return None
+        self._faults.append(f"{self._prefix}CLIENT_JWK (or PRIVATE_KEY, or PRIVATE_KEY_PATH) is not set")
+        return None
+
+    def _authority(self) -> Authority | Discovery | None:
+        issuer, address = self._get("ISSUER"), self._get("WELL_KNOWN_URL")
+        token_endpoint, jwks_uri = self._get("TOKEN_ENDPOINT"), self._get("JWKS_URI")
+        allow_http = (self._get("ALLOW_HTTP") or "").lower() in ("1", "true", "yes")
+        try:
+            if issuer and token_endpoint:
+                return Authority(issuer, token_endpoint, jwks_uri, allow_http)
+            if issuer and address:
+                return Discovery(address, (issuer,), token_endpoint, jwks_uri, allow_http)
+            if issuer:
+                return Discovery.of(issuer, allow_http=allow_http).with_endpoints(token_endpoint, jwks_uri)
+            if address:
+                return Discovery.at(address, allow_http=allow_http).with_endpoints(token_endpoint, jwks_uri)
+        except ConfigError as error:
+            self._faults.append(f"{self._prefix}*: {error}")
+            return None
+        # A token endpoint alone says where to send, not to whom: whoever runs it could forward the assertion.
+        self._faults.append(f"{self._prefix}WELL_KNOWN_URL or {self._prefix}ISSUER is not set")
+        return None

@@ -1,0 +1,73 @@
+"""A validated access token as an API sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ISO6523 = "iso6523-actorid-upis"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An organisation as tokens name it: `{"authority": "iso6523-actorid-upis", "ID": "0192:991825827"}`.
+
+    `icd` is the register (`0192` is the Norwegian one), empty where the identifier has none. `suffix` holds what
+    follows the number, for identifiers of sub-units.
+    """
+
+    authority: str
+    icd: str
+    number: str
+    suffix: str = ""
+
+    @staticmethod
+    def parse(claim: object) -> Organisation:
+        """The organisation in a `consumer` or `supplier` claim. Raises ValueError if it is none."""
+        members = claim if isinstance(claim, Mapping) else {}
+        authority, identifier = members.get("authority"), members.get("ID")
+        if not isinstance(authority, str) or not isinstance(identifier, str) or not authority or not identifier:
+            raise ValueError("not an organisation")
+        first, colon, rest = identifier.partition(":")
+        if not colon:
+            return Organisation(authority, "", identifier)
+        number, _, suffix = rest.partition(":")
+        if not first or not number:
+            raise ValueError("not an organisation")
+        return Organisation(authority, first, number, suffix)
+
+    @property
+    def id(self) -> str:
+        """The identifier as tokens write it: `0192:991825827`."""
+        return ":".join(part for part in (self.icd, self.number, self.suffix) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """Who calls, for whom, with which rights. Only a validator makes one. Times are seconds since the Unix epoch.
+
+    `consumer` is the organisation that was granted access; `supplier` the one that asks in its name, if any, under a
+    delegation registered at `delegation_source`. `client_id` is for logs: access is decided on `consumer`.
+    """
+
+    issuer: str
+    client_id: str
+    consumer: Organisation
+    scopes: frozenset[str]
+    issued_at: int
+    expires_at: int
+    jti: str
+    supplier: Organisation | None = None
+    delegation_source: str | None = None
+    audience: tuple[str, ...] = ()
+    client_amr: str | None = None
+    subject: str | None = None
+    pid: str | None = field(default=None, repr=False)
+    authorization_details: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_delegated(self) -> bool:
+        """Whether a supplier acts in the consumer's name."""
+        return self.supplier is not None

@@ -1,0 +1,86 @@
+"""FastAPI: validated tokens as dependencies. Needs the extra `tillit[fastapi]`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import HTTPException, Security
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+
+from tillit.access_errors import AccessError, MissingToken
+from tillit.bearer import bearer_token
+from tillit.core.access_token import AccessToken
+from tillit.core.requirements import AllOf, Requirement
+from tillit.validator import ConsumerPredicate, TokenValidator, check_access
+
+
+class AuthorityBearer(SecurityBase):
+    """A dependency that gives the validated AccessToken of a request.
+
+    `Annotated[AccessToken, Security(auth, scopes=["x:read"])]` demands all the scopes named. A request that is not
+    served gets 400, 401, 403 or 503 with the headers of RFC 6750 and a JSON body. With `auto_error=False` a request
+    without a token gives None; a bad token is refused all the same. `dependency_overrides[auth]` replaces it in tests.
+    """
+
+    def __init__(
+        self,
+        validator: TokenValidator,
+        *,
+        auto_error: bool = True,
+        realm: str | None = None,
+        scheme_name: str = "AuthorityBearer",
+        description: str | None = None,
+    ) -> None:
+        self.model = HTTPBearerModel(bearerFormat="JWT", description=description)
+        self.scheme_name = scheme_name
+        self._validator = validator
+        self._auto_error = auto_error
+        self._realm = realm
+
+    async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> AccessToken | None:
+        """The access token of `request`."""
+        require = AllOf(*security_scopes.scopes) if security_scopes.scopes else None
+        try:
+            token = bearer_token(request.headers.getlist("authorization"))
+            return await self._validator.avalidate(token, require)
+        except MissingToken as error:
+            if not self._auto_error:
+                return None
+            raise self._refusal(error) from None
+        except AccessError as error:
+            raise self._refusal(error) from error
+
+    def require(
+        self, scopes: Requirement | None = None, *, consumer: ConsumerPredicate | None = None
+    ) -> Callable[..., Awaitable[AccessToken | None]]:
+        """A dependency that also demands `scopes` and a consumer for which `consumer` is true.
+
+        Use it as `Annotated[AccessToken, Depends(auth.require(AnyOf("x:read", "x:write")))]`.
+        """
+
+        async def dependency(token: Any = Security(self)) -> AccessToken | None:  # noqa: B008 - how FastAPI is told
+            if token is None:
+                return None
+            access_token: AccessToken = token
+            try:
+                check_access(access_token, scopes, consumer)
+            except AccessError as error:
+                raise self._refusal(error) from error
+            return access_token
+
+        return dependency
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+        """A lifespan for the application that fetches the authority's keys before the first request."""
+        await self._validator.awarm()
+        yield
+
+    def _refusal(self, error: AccessError) -> HTTPException:
+        challenge = error.challenge(self._realm)
+        return HTTPException(challenge.status, detail=dict(challenge.body), headers=dict(challenge.headers))

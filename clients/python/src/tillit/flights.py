@@ -1,0 +1,150 @@
+"""Single flight: however many threads and event loops want the same thing, one of them fetches it.
+
+A flight belongs to nobody: everyone, the first included, only waits for it, so a caller that gives up or is cancelled
+takes nobody down. No lock is held while it is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import copy
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tillit.errors import TillitError, Unavailable
+from tillit.forksafe import ForkSafeLock, call_after_fork
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed(Generic[T]):
+    """The outcome of a flight, held as a value because many will raise it."""
+
+    value: T | None = None
+    error: BaseException | None = None
+
+    def unwrap(self) -> T:
+        if self.error is None:
+            return self.value  # type: ignore[return-value]  # a flight without an error has a value
+        if isinstance(self.error, TillitError):
+            # Raising one object in many threads would pile up all their tracebacks in it.
+            raise copy.copy(self.error) from self.error
+        raise self.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight(Generic[T]):
+    future: Future[_Landed[T]]
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def is_lost(self) -> bool:
+        """Whether the event loop that flew it has stopped, so that it will never land."""
+        return self.loop is not None and not self.loop.is_running()
+
+
+class Flights(Generic[T]):
+    """The flights under way, one a key."""
+
+    def __init__(self) -> None:
+        self._lock = ForkSafeLock()
+        self._flights: dict[str, _Flight[T]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        call_after_fork(self._forget_parent)
+
+    def _forget_parent(self) -> None:
+        self._flights = {}
+        self._tasks = set()
+
+    def run(self, key: str, work: Callable[[], T], within: float) -> T:
+        """What `work` gives, or what it gives to whoever came first. Raises Unavailable after `within` seconds."""
+        future = self.launch(key, work)
+        try:
+            landed = future.result(within)
+        except TimeoutError:
+            raise Unavailable(f"no answer within {within:g} s") from None
+        return landed.unwrap()
+
+    def launch(self, key: str, work: Callable[[], T]) -> Future[_Landed[T]]:
+        """Begin `work` in a thread of its own unless it is under way; do not wait."""
+        flight, first = self._join(key, None)
+        if first:
+            context = contextvars.copy_context()
+            thread = threading.Thread(
+                target=context.run, args=(self._fly, key, flight, work), name="tillit-fetch", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is shutting down and starts no more threads
+                self._fly(key, flight, work)
+        return flight.future
+
+    async def arun(self, key: str, work: Callable[[], Awaitable[T]], within: float) -> T:
+        """The same on an event loop. Cancelling the caller does not cancel the flight."""
+        future = self.alaunch(key, work)
+        try:
+            landed = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), within)
+        except TimeoutError:
+            raise Unavailable(f"no answer within {within:g} s") from None
+        return landed.unwrap()
+
+    def alaunch(self, key: str, work: Callable[[], Awaitable[T]]) -> Future[_Landed[T]]:
+        """Begin `work` as a task unless it is under way; do not wait. Needs a running event loop."""
+        flight, first = self._join(key, asyncio.get_running_loop())
+        if first:
+            task = asyncio.create_task(self._afly(key, flight, work), name="tillit-fetch")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            # A task cancelled before its first step never enters its body; this lands it all the same.
+            task.add_done_callback(lambda _: self._land(key, flight, _Landed(error=_abandoned())))
+        return flight.future
+
+    def cancel_tasks(self) -> None:
+        """End the flights of the running event loop; who waits for them gets Unavailable."""
+        loop = asyncio.get_running_loop()
+        for task in tuple(self._tasks):
+            if task.get_loop() is loop:
+                task.cancel()
+
+    def _join(self, key: str, loop: asyncio.AbstractEventLoop | None) -> tuple[_Flight[T], bool]:
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None and not flight.is_lost():
+                return flight, False
+            future: Future[_Landed[T]] = Future()
+            future.set_running_or_notify_cancel()
+            self._flights[key] = _Flight(future, loop)
+            return self._flights[key], True
+
+    def _fly(self, key: str, flight: _Flight[T], work: Callable[[], T]) -> None:
+        try:
+            landed = _Landed(value=work())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for those who wait
+            landed = _Landed(error=error)
+        self._land(key, flight, landed)
+
+    async def _afly(self, key: str, flight: _Flight[T], work: Callable[[], Awaitable[T]]) -> None:
+        try:
+            landed = _Landed(value=await work())
+        except asyncio.CancelledError:
+            self._land(key, flight, _Landed(error=_abandoned()))
+            raise
+        except Exception as error:  # noqa: BLE001 - the same
+            landed = _Landed(error=error)
+        self._land(key, flight, landed)
+
+    def _land(self, key: str, flight: _Flight[T], landed: _Landed[T]) -> None:
+        with self._lock:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+        # Outside the lock: this wakes those who wait, and what they do is not ours to hold up.
+        if not flight.future.done():
+            flight.future.set_result(landed)
+
+
+def _abandoned() -> Unavailable:
+    return Unavailable("the event loop that was fetching has stopped")
