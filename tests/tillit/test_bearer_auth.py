@@ -1,0 +1,141 @@
+"""BearerAuth on real requests to a real API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import httpx2
+import pytest
+
+from tests.tillit.stub import ManualClock, StubAuthority
+from tillit import AsyncTokenClient, BearerAuth, ClientConfig, ConfigError, TokenClient
+
+
+class Api:
+    """An API that refuses the tokens it is told to, and records what it saw."""
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+        self.refuse_all = False
+        self.seen: list[tuple[str, bytes]] = []
+        self.url = ""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    state = Api()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size + 2)[:-2]
+                self.rfile.readline()
+            else:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            authorization = self.headers.get("Authorization", "")
+            state.seen.append((authorization, body))
+            self.send_response(401 if state.refuse_all or authorization in state.refused else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(config: ClientConfig, clock: ManualClock) -> TokenClient:
+    return TokenClient(config, clock=clock)
+
+
+def test_token_is_put_on_the_request(api: Api, client: TokenClient) -> None:
+    """The Authorization header is the token's."""
+    with httpx2.Client(auth=BearerAuth(client, "a:b")) as http:
+        assert http.post(api.url).status_code == 200
+    assert api.seen == [(client.get("a:b").authorization, b"")]
+
+
+def test_refused_token_is_replaced_once(api: Api, client: TokenClient, clock: ManualClock) -> None:
+    """A 401 for a cached token leads to a new token and the same body again."""
+    old = client.get("a:b")
+    api.refused.add(old.authorization)
+    clock.advance(60)
+    with httpx2.Client(auth=BearerAuth(client, "a:b")) as http:
+        response = http.post(api.url, json={"n": 1})
+
+    assert response.status_code == 200
+    assert [body for _, body in api.seen] == [b'{"n":1}'] * 2
+    assert client.get("a:b").authorization == api.seen[1][0] != old.authorization
+
+
+def test_api_that_refuses_everything_is_asked_twice(
+    api: Api, client: TokenClient, clock: ManualClock, authority: StubAuthority
+) -> None:
+    """There is one repetition, never a loop."""
+    client.get("a:b")
+    api.refuse_all = True
+    clock.advance(60)
+    with httpx2.Client(auth=BearerAuth(client, "a:b")) as http:
+        assert http.post(api.url).status_code == 401
+    assert len(api.seen) == 2
+    assert authority.hits["/token"] == 2
+
+
+def test_token_just_fetched_is_not_replaced(api: Api, client: TokenClient, authority: StubAuthority) -> None:
+    """An API that refuses a token seconds old would refuse the next one too."""
+    api.refuse_all = True
+    with httpx2.Client(auth=BearerAuth(client, "a:b")) as http:
+        assert http.post(api.url).status_code == 401
+        assert http.post(api.url).status_code == 401
+    assert len(api.seen) == 2
+    assert authority.hits["/token"] == 1
+
+
+def test_body_that_cannot_be_sent_twice_is_not(api: Api, client: TokenClient, clock: ManualClock) -> None:
+    """A streamed body is gone after the first attempt; the caller gets the 401."""
+    client.get("a:b")
+    api.refuse_all = True
+    clock.advance(60)
+    with httpx2.Client(auth=BearerAuth(client, "a:b")) as http:
+        assert http.post(api.url, content=iter([b"one", b"two"])).status_code == 401
+    assert [body for _, body in api.seen] == [b"onetwo"]
+
+
+def test_asynchronous_requests_work_the_same(api: Api, config: ClientConfig, clock: ManualClock) -> None:
+    """An httpx2.AsyncClient with an AsyncTokenClient replaces a refused token once."""
+
+    async def main() -> None:
+        client = AsyncTokenClient(config, clock=clock)
+        api.refused.add((await client.get("a:b")).authorization)
+        clock.advance(60)
+        async with httpx2.AsyncClient(auth=BearerAuth(client, ["a:b"])) as http:
+            assert (await http.post(api.url)).status_code == 200
+
+    asyncio.run(main())
+    assert len(api.seen) == 2
+
+
+def test_mismatched_clients_are_an_error(api: Api, config: ClientConfig, client: TokenClient) -> None:
+    """A sync token client would block an event loop, so it is refused there, and the reverse."""
+
+    async def main() -> None:
+        async with httpx2.AsyncClient(auth=BearerAuth(client, "a:b")) as http:
+            await http.post(api.url)
+
+    with pytest.raises(ConfigError):
+        asyncio.run(main())
+    with httpx2.Client(auth=BearerAuth(AsyncTokenClient(config), "a:b")) as http, pytest.raises(ConfigError):
+        http.post(api.url)

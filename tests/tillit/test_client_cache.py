@@ -1,0 +1,153 @@
+"""What the client keeps, renews, remembers and forgets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tillit.stub import Answer, ManualClock, StubAuthority
+from tillit import (
+    ClientConfig,
+    RefreshPolicy,
+    Rejected,
+    RetryPolicy,
+    Throttled,
+    TokenClient,
+    Unavailable,
+)
+
+NO_JITTER = RefreshPolicy(jitter=0.0)
+
+
+@pytest.fixture
+def client(config: ClientConfig, clock: ManualClock, at_once: RetryPolicy) -> TokenClient:
+    return TokenClient(config, clock=clock, retry=at_once, refresh=NO_JITTER)
+
+
+def settle(client: TokenClient) -> None:
+    """Wait until no renewal is under way."""
+    for flight in tuple(client._flights._flights.values()):
+        flight.future.result(10)
+
+
+def test_refusal_is_remembered_and_grows(client: TokenClient, authority: StubAuthority, clock: ManualClock) -> None:
+    """A refused request is not repeated for 10 s, then 20 s; the error says that it is remembered."""
+    refusal = Answer.error(400, "invalid_scope", "Token request contains invalid scopes (trace_id: " + "a" * 32 + ")")
+    authority.scripts["/token"].extend([refusal, refusal])
+    with pytest.raises(Rejected) as first:
+        client.get("a:b")
+    with pytest.raises(Rejected) as again:
+        client.get("a:b")
+    clock.advance(10.5)
+    with pytest.raises(Rejected) as second:
+        client.get("a:b")
+    clock.advance(19)
+    with pytest.raises(Rejected) as still:
+        client.get("a:b")
+
+    assert [error.value.remembered for error in (first, again, second, still)] == [False, True, False, True]
+    assert again.value.trace_id == "a" * 32
+    assert authority.hits["/token"] == 2
+
+
+def test_force_asks_past_a_remembered_refusal(client: TokenClient, authority: StubAuthority) -> None:
+    """force=True asks again at once; success clears the memory."""
+    authority.scripts["/token"].append(Answer.error(400, "invalid_grant", "Unknown key identifier (kid)"))
+    with pytest.raises(Rejected):
+        client.get("a:b")
+
+    token = client.get("a:b", force=True)
+
+    assert client.get("a:b") is token
+
+
+def test_throttling_is_remembered_for_as_long_as_asked(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """After a 429 with Retry-After nothing is sent until it has passed."""
+    authority.scripts["/token"].append(Answer.error(429, "temporarily_unavailable", Retry_After="30"))
+    for expected in (30, 25):
+        with pytest.raises(Throttled) as caught:
+            client.get("a:b")
+        assert caught.value.retry_after == expected
+        clock.advance(5)
+    clock.advance(25)
+
+    assert client.get("a:b").value
+    assert authority.hits["/token"] == 2
+
+
+def test_renewal_begins_behind_the_callers_back(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """Between 75 % of its life and its margin a token is handed out at once while one renewal runs."""
+    first = client.get("a:b")
+    clock.advance(451)
+    with authority.held():
+        assert [client.get("a:b") for _ in range(5)] == [first] * 5
+    settle(client)
+
+    assert client.get("a:b") is not first
+    assert authority.hits["/token"] == 2
+
+
+def test_failed_renewal_is_not_the_callers_problem(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """While the old token is good, renewals that fail raise nothing, and begin at least five seconds apart."""
+    first = client.get("a:b")
+    clock.advance(451)
+    authority.down.add("/token")
+    for _ in range(3):
+        assert client.get("a:b") is first
+        settle(client)
+    failed_once = authority.hits["/token"]
+    clock.advance(5)
+    assert client.get("a:b") is first
+    settle(client)
+
+    assert failed_once == 1 + 3
+    assert authority.hits["/token"] == 1 + 3 + 3
+
+
+def test_token_in_its_margin_survives_an_outage(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """When no new token can be had, one that has seconds left is better than none; an expired one is not."""
+    first = client.get("a:b")
+    authority.down.add("/token")
+    clock.advance(595)
+    assert client.get("a:b") is first
+    clock.advance(5)
+    with pytest.raises(Unavailable):
+        client.get("a:b")
+
+
+def test_short_tokens_are_cached(client: TokenClient, authority: StubAuthority, clock: ManualClock) -> None:
+    """A token of 120 s is used for 96 s: the margin is a fifth of its life, not a minute."""
+    authority.lifetime = 120
+    first = client.get("a:b")
+    clock.advance(89)
+    assert client.get("a:b") is first
+    clock.advance(8)
+    assert client.get("a:b") is not first
+
+
+def test_suspended_machine_does_not_use_an_expired_token(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """The wall clock is asked too: the monotonic one stands still during suspend."""
+    first = client.get("a:b")
+    clock.sleep(700)
+
+    assert client.peek("a:b") is None
+    assert client.get("a:b") is not first
+
+
+def test_invalidate_compares_before_it_drops(client: TokenClient) -> None:
+    """Invalidating an old token leaves the newer one in place."""
+    old = client.get("a:b")
+    new = client.get("a:b", force=True)
+    client.invalidate(old)
+    assert client.peek("a:b") is new
+    client.invalidate(new)
+    assert client.peek("a:b") is None
