@@ -44,7 +44,7 @@ def demo(
             keys_dir=kept / "keys",
             port=public.getsockname()[1],
         )
-        _show(answer, asyncio.run(prepare(settings, kept, client_keys)))
+        _show(answer, asyncio.run(prepare(settings, kept, client_keys and client_keys.resolve())))
         run(settings, public, 0)
 
 

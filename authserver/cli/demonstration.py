@@ -26,6 +26,7 @@ SCOPE = "altinn:serviceowner/instances.read"
 DELEGATED_SCOPE = "altinn:delegationrequests.read"
 _OPERATOR = Actor("operator", person="demonstration")
 _PRIVATE = 0o600
+_PUBLIC_MEMBERS = frozenset({"kty", "crv", "x", "y", "n", "e", "kid", "alg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +105,23 @@ async def _import_catalogue(store: RegistryStore, issuer: str) -> int:
 
 
 async def _register(store: RegistryStore, party: tuple[str, str], scope: str, jwks_file: Path) -> Party:
-    if not jwks_file.exists():
-        _make_key(jwks_file)
-    private = json.loads(jwks_file.read_text("utf-8"))["keys"][0]
-    public = {
-        name: value for name, value in private.items() if name in {"kty", "crv", "x", "y", "n", "e", "kid", "alg"}
-    }
     new = clients.NewClient(
         orgno=party[0],
         scopes=[scope],
         name=f"Backend of {party[1]}",
         profile=STANDARD,
-        key=KeyOffer(public, example_allowed=True),
+        key=KeyOffer(_public_key(jwks_file), example_allowed=True),
     )
     client = await clients.add(store, _OPERATOR, clock(), new=new, new_id=new_id)
-    return Party(party[0], party[1], client.client_id, scope, str(jwks_file.resolve()))
+    return Party(party[0], party[1], client.client_id, scope, str(jwks_file))
+
+
+def _public_key(jwks_file: Path) -> dict[str, str]:
+    """Read the public half of a party's key, having made the pair if there is none."""
+    if not jwks_file.exists():
+        _make_key(jwks_file)
+    private = json.loads(jwks_file.read_text("utf-8"))["keys"][0]
+    return {name: value for name, value in private.items() if name in _PUBLIC_MEMBERS}
 
 
 def _make_key(jwks_file: Path) -> None:

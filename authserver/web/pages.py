@@ -27,7 +27,7 @@ def pages_app(issuer: str, version: str) -> FastAPI:
         return HTMLResponse(page, headers=_HEADERS)
 
     @app.exception_handler(HTTPException)
-    async def no_such_page(_: Request, fault: Any) -> JSONResponse:  # noqa: ANN401 - the framework's signature
+    async def no_such_page(_: Request, fault: Any) -> JSONResponse:
         error = _STATUS_ERRORS.get(fault.status_code, "invalid_request")
         body = {"error": error, "error_description": "There is nothing at this path for this method."}
         return JSONResponse(body, fault.status_code, headers={**(fault.headers or {}), "cache-control": "no-store"})

@@ -12,12 +12,14 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.limits import HEADER_BLOCK_BYTES, REQUEST_SECONDS
+from authserver.oauth.limits import BODY_BYTES, HEADER_BLOCK_BYTES, REQUEST_SECONDS
 from authserver.web.render import render
 
 _STATUS_LINES = {400: b"400 Bad Request", 408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large"}
 # A head this long is cut off unread; up to it, the endpoint refuses with its own answer.
-_HEAD_BYTES = 2 * HEADER_BLOCK_BYTES
+_FRAMING_BYTES = 2 * HEADER_BLOCK_BYTES
+# Of a body that was refused unread, so much is still taken: most clients write it all before they read the answer.
+_UNWANTED_BYTES = 16 * BODY_BYTES
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -25,7 +27,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the library's own signature
         super().__init__(*args, **options)
-        self._head_bytes = 0
+        self._framing_bytes = 0
+        self._unwanted_bytes = 0
         self._in_head = True
         self._timer: asyncio.TimerHandle | None = None
 
@@ -40,25 +43,39 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head has become too long."""
-        if self._in_head:
-            self._head_bytes += len(data)
+        """Read on, unless too much has come that is no body: a head, chunk extensions, a trailer section."""
+        self._framing_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+        if self._framing_bytes > _FRAMING_BYTES and self._timer is not None:
             self._cut_off(Refusal(Reason.HEADERS_SIZE))
 
     def on_message_begin(self) -> None:
         """A new request begins: its head and its time are counted anew."""
         self._in_head = True
-        self._head_bytes = 0
+        self._framing_bytes = self._unwanted_bytes = 0
         if self._timer is None:
             self._expect_request()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; drop a trailer, which may not pass for one (RFC 9110 §6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is whole; what follows is the body, which the endpoint bounds."""
         self._in_head = False
+        self._framing_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand the body on; what comes after the answer is dropped, and not for ever."""
+        self._framing_bytes = 0
+        if self.cycle.response_complete:
+            self._unwanted_bytes += len(body)
+            if self._unwanted_bytes > _UNWANTED_BYTES:
+                self.transport.close()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole; its answer may take the time it needs."""
@@ -80,14 +97,26 @@ class BoundedHttp(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Close a connection on which no whole request arrived in time; one that never began is closed silently."""
         self._timer = None
-        if self._head_bytes and not self.transport.is_closing():
-            self._cut_off(Refusal(Reason.TIMEOUT))
-        else:
+        if self._in_head and not self._framing_bytes:
             self.transport.close()
+        else:
+            self._cut_off(Refusal(Reason.TIMEOUT))
 
     def _cut_off(self, refusal: Refusal) -> None:
+        """End the connection, with an answer to the request at fault if no other answer could be taken for it."""
+        self._stop_waiting()
+        if self._in_head and self.cycle is not None and not self.cycle.response_complete:
+            # An earlier request is still to be answered: that one closes the connection, and nothing more is read.
+            self.cycle.keep_alive = False
+            self.transport.pause_reading()
+            return
+        answered = not self._in_head and self.cycle.response_started
+        if not (answered or self.pipeline or self.transport.is_closing()):
+            self._refuse(refusal)
+        self.transport.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
         status, headers, body = render(refusal, "0" * 32)
         lines = [b"HTTP/1.1 " + _STATUS_LINES[status], *(name + b": " + value for name, value in headers)]
         lines += [b"content-length: " + str(len(body)).encode("ascii"), b"connection: close", b"", body]
         self.transport.write(b"\r\n".join(lines))
-        self.transport.close()
