@@ -88,9 +88,19 @@ def _number(given: Mapping[str, str], name: str, default: int, allowed: range, f
 
 def _issuer_faults(settings: Settings) -> list[str]:
     """RFC 8414 §2: an issuer is an https URL without query or fragment; plain http is for development."""
-    parts = urlsplit(settings.issuer)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        return [f"{PREFIX}ISSUER must be an http(s) URL without query and fragment"]
-    if settings.environment == "prod" and parts.scheme != "https":
+    if not _is_issuer(settings.issuer):
+        return [f"{PREFIX}ISSUER must be an http(s) URL without user, query and fragment"]
+    if settings.environment == "prod" and not settings.issuer.startswith("https:"):
         return [f"{PREFIX}ISSUER must be https when {PREFIX}ENVIRONMENT is prod"]
     return []
+
+
+def _is_issuer(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # Reading the port judges it.
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' ?#@\\"<>')
+    return named and plain and text.startswith(("http://", "https://"))
