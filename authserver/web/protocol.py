@@ -25,10 +25,11 @@ _UNWANTED_BYTES = 16 * BODY_BYTES
 class BoundedHttp(HttpToolsProtocol):
     """One connection. `HEADER_BLOCK_BYTES` bounds its request heads, `REQUEST_SECONDS` the arrival of each request."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the library's own signature
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._framing_bytes = 0
         self._unwanted_bytes = 0
+        self._begun = False
         self._in_head = True
         self._timer: asyncio.TimerHandle | None = None
 
@@ -51,7 +52,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A new request begins: its head and its time are counted anew."""
-        self._in_head = True
+        self._begun = self._in_head = True
         self._framing_bytes = self._unwanted_bytes = 0
         if self._timer is None:
             self._expect_request()
@@ -79,6 +80,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole; its answer may take the time it needs."""
+        self._begun = False
         self._stop_waiting()
         super().on_message_complete()
 
@@ -97,10 +99,10 @@ class BoundedHttp(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Close a connection on which no whole request arrived in time; one that never began is closed silently."""
         self._timer = None
-        if self._in_head and not self._framing_bytes:
-            self.transport.close()
-        else:
+        if self._begun:
             self._cut_off(Refusal(Reason.TIMEOUT))
+        else:
+            self.transport.close()
 
     def _cut_off(self, refusal: Refusal) -> None:
         """End the connection, with an answer to the request at fault if no other answer could be taken for it."""
