@@ -38,16 +38,18 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def run_node(settings: Settings, public: socket.socket, management: socket.socket | None) -> None:
+async def run_node(
+    settings: Settings, public: socket.socket, management: socket.socket | None, *, lifeline: int | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then stop accepting, finish what was begun, flush and close.
 
-    Raises what opening the services raises.
+    `lifeline` is the descriptor of a pipe whose end, too, means to stop. Raises what opening the services raises.
     """
     async with open_services(settings) as services:
         listeners = [(_listener(create_app(services)), public)]
         if management is not None:
             listeners.append((_listener(create_management_app(services)), management))
-        _stop_on_signals([listener for listener, _ in listeners])
+        _stop_when_told([listener for listener, _ in listeners], lifeline)
         await asyncio.gather(*(listener.serve(sockets=[listening]) for listener, listening in listeners))
 
 
@@ -55,8 +57,11 @@ def _listener(app: App) -> _Listener:
     config = uvicorn.Config(
         app,
         http=BoundedHttp,
+        ws="none",
         lifespan="off",
         log_config=None,
+        # Not a line for each stranger who does not speak HTTP.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -66,11 +71,18 @@ def _listener(app: App) -> _Listener:
     return _Listener(config)
 
 
-def _stop_on_signals(listeners: list[_Listener]) -> None:
+def _stop_when_told(listeners: list[_Listener], lifeline: int | None) -> None:
     def stop() -> None:
         for listener in listeners:
             listener.should_exit = True
 
+    def hang_up() -> None:
+        if lifeline is not None:
+            loop.remove_reader(lifeline)
+        stop()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    if lifeline is not None:
+        loop.add_reader(lifeline, hang_up)

@@ -13,6 +13,7 @@ from authserver.settings import Settings
 
 _LOOK_SECONDS = 0.2
 _PAUSE_SECONDS = 1.0
+_START_SECONDS = 30.0
 
 
 class Workers:
@@ -31,6 +32,13 @@ class Workers:
         """Serve until SIGTERM or SIGINT; return the exit status: 0, or a worker's that could not even start."""
         for caught in (signal.SIGTERM, signal.SIGINT):
             signal.signal(caught, self._stop)
+        try:
+            return self._watch()
+        finally:
+            self._end()
+
+    def _watch(self) -> int:
+        """Start the workers, and again when they die, until told to stop."""
         self._processes = [self._start(number) for number in range(self._settings.workers)]
         started = time.monotonic()
         while not self._stopping:
@@ -38,21 +46,27 @@ class Workers:
             for number, process in enumerate(self._processes):
                 if process.poll() is None or self._stopping:
                     continue
-                if time.monotonic() - started < _PAUSE_SECONDS:
-                    self._stop(signal.SIGTERM, None)
-                    return process.returncode or 1
+                # A status of its own, and not a signal, this soon: starting it again would end the same way.
+                if process.returncode > 0 and time.monotonic() - started < _START_SECONDS:
+                    return process.returncode
                 time.sleep(_PAUSE_SECONDS)
-                self._processes[number] = self._start(number)
-        return max((abs(process.wait()) for process in self._processes), default=0)
+                if not self._stopping:
+                    self._processes[number] = self._start(number)
+        return 0
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         descriptor = self._public.fileno()
         management = self._settings.management_port + number if self._settings.management_port else 0
         command = [sys.executable, "-m", "authserver", "serve", "--worker", str(descriptor), str(management)]
-        return subprocess.Popen(command, pass_fds=[descriptor])  # noqa: S603 - our own program
+        # Nothing is written to the pipe: its end tells the worker that this process has gone, however it went.
+        return subprocess.Popen(command, pass_fds=[descriptor], stdin=subprocess.PIPE)  # noqa: S603 - our own program
 
-    def _stop(self, number: int, _: FrameType | None) -> None:
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
+
+    def _end(self) -> None:
+        """Tell every worker to finish what it has begun, and wait until all have."""
         for process in self._processes:
-            if process.poll() is None:
-                process.send_signal(number)
+            process.terminate()
+        for process in self._processes:
+            process.communicate()

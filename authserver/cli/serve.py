@@ -29,7 +29,7 @@ def serve(worker: Inherited = None) -> None:
         read = settings()
         if worker is not None:
             descriptor, port = worker
-            run(read, socket.socket(fileno=descriptor), port)
+            run(read, socket.socket(fileno=descriptor), port, lifeline=sys.stdin.fileno())
             return
         with bind(read.host, read.port) as public:
             announce(read, public)
@@ -46,12 +46,12 @@ def announce(read: Settings, public: socket.socket) -> None:
     structlog.get_logger("authserver").info("listening", issuer=read.issuer, host=host, port=port, workers=read.workers)
 
 
-def run(read: Settings, public: socket.socket, management_port: int) -> None:
+def run(read: Settings, public: socket.socket, management_port: int, *, lifeline: int | None = None) -> None:
     """Run one node in this process, on uvloop where it is installed: it is measurably faster."""
     from authserver.node import bind, run_node
 
     with bind(read.management_host, management_port) as management, asyncio.Runner(loop_factory=_new_loop()) as runner:
-        runner.run(run_node(read, public, management))
+        runner.run(run_node(read, public, management, lifeline=lifeline))
 
 
 def log_as_json() -> None:
