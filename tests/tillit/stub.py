@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 import urllib.parse
 import uuid
@@ -195,6 +196,11 @@ class StubAuthority:
 class _Server(ThreadingHTTPServer):
     request_queue_size = 512
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # Clients under test hang up on purpose; anything else is a fault of the stub and should be seen.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def _handler_for(authority: StubAuthority) -> type[BaseHTTPRequestHandler]:

@@ -1,15 +1,4 @@
-"""Tillit: get access tokens from an authority, and validate them.
-
-For the caller of an API::
-
-    client = TokenClient.from_env()
-    client.get("a:b").authorization
-
-For its provider::
-
-    validator = TokenValidator.for_issuer("https://authority.example.no/", audience="https://api.example.no/")
-    validator.validate(token, AllOf("a:b")).consumer.number
-"""
+"""Get access tokens from an authority with `TokenClient`, and validate them with `TokenValidator`."""
 
 from tillit import signers
 from tillit.access_errors import (

@@ -1,6 +1,7 @@
-"""FastAPI: validated tokens as dependencies. Needs the extra `tillit[fastapi]`."""
+"""FastAPI: validated tokens as dependencies. Needs the extra `tillit[fastapi]`.
 
-from __future__ import annotations
+FastAPI reads the annotations here at run time, so they are not postponed.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
