@@ -1,0 +1,153 @@
+"""What holds for every verb: one JSON document, one sentence, and an exit code that tells."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from authserver.cli import app
+from tests.cli.conftest import CONSUMER, OWNER, SUPPLIER, Run, done, refused
+
+# Verbs that run on, and so are tested where servers are.
+RUNNING = {"serve", "demo"}
+# Verbs that work before there is a database.
+WITHOUT_DATABASE = {"init", "doctor", "settings", "keys list", "keys rotate", "keys retire"}
+
+# Each verb with words that it does, in this order, on the authority of the fixture. {id} and {kid} come from before.
+WORDS = {
+    "init": [],
+    "doctor": [],
+    "settings": [],
+    "org add": ["971040238", "Kartverket"],
+    "org rename": ["971040238", "Mapping"],
+    "org list": [],
+    "org disable": ["971040238", "--reason", "why"],
+    "org enable": ["971040238"],
+    "prefix add": ["map", "971040238"],
+    "prefix list": [],
+    "prefix disable": ["map"],
+    "prefix enable": ["map"],
+    "scope add": ["map:read", "--description", "Maps", "--audience", "https://maps.example/", "--max-age", "60"],
+    "scope import": ["records.json", "--skip-faulty", "--delegable-here", "--owner-name", "991825827=Digdir"],
+    "scope list": ["--prefix", "map"],
+    "scope disable": ["map:read"],
+    "scope enable": ["map:read"],
+    "access grant": ["nav:read", CONSUMER],
+    "access revoke": ["nav:read", CONSUMER],
+    "access list": ["--scope", "nav:read", "--consumer", CONSUMER],
+    "client add": [
+        "--org",
+        CONSUMER,
+        "--scope",
+        "nav:read",
+        "--client-id",
+        "c1",
+        "--name",
+        "n",
+        "--profile",
+        "standard",
+    ],
+    "client list": ["--org", CONSUMER],
+    "client show": ["c1"],
+    "client disable": ["c1"],
+    "client enable": ["c1"],
+    "client key add": ["c1", "--jwk", "key.json", "--kid", "k1", "--alg", "ES256"],
+    "client key remove": ["c1", "k1"],
+    "delegation add": ["--consumer", CONSUMER, "--supplier", SUPPLIER, "--scope", "nav:read"],
+    "delegation list": ["--consumer", CONSUMER, "--supplier", SUPPLIER],
+    "delegation revoke": ["{id}"],
+    "keys list": [],
+    "keys rotate": ["--alg", "ES256"],
+    "keys retire": ["{kid}"],
+}
+
+
+def verbs() -> dict[str, TyperCommand]:
+    """Return every verb by the words that call it."""
+    found: dict[str, TyperCommand] = {}
+
+    def walk(group: TyperGroup, path: str) -> None:
+        for word, command in group.commands.items():
+            if isinstance(command, TyperGroup):
+                walk(command, f"{path}{word} ")
+            elif isinstance(command, TyperCommand):
+                found[f"{path}{word}"] = command
+
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    walk(root, "")
+    return found
+
+
+def test_this_page_knows_every_verb() -> None:
+    """A new verb must be added to the words above, so that the promises below hold for it too."""
+    assert set(WORDS) == set(verbs()) - RUNNING
+
+
+def test_every_verb_prints_one_document_with_json(authority: Run, tmp_path: Path) -> None:
+    """From init to keys retire, each verb that is done prints exactly one JSON document and nothing else."""
+    (tmp_path / "records.json").write_text(json.dumps([{"name": "altinn:a", "owner_orgno": "991825827"}, 1]))
+    known: dict[str, str] = {}
+    for verb, words in WORDS.items():
+        ran = done(authority(*verb.split(), *(word.format(**known) for word in words), "--json"))
+        document = ran.document
+        assert ran.err == "", verb
+        assert isinstance(document, list if verb == "doctor" or verb.endswith("list") else dict), verb
+        if isinstance(document, dict):
+            known |= {name: str(document[name]) for name in ("id", "kid") if name in document}
+
+
+def test_every_verb_speaks_to_people_without_json(authority: Run, tmp_path: Path) -> None:
+    """The same words without --json give sentences and tables, no JSON and no escape codes."""
+    (tmp_path / "records.json").write_text(json.dumps([{"name": "altinn:a", "owner_orgno": "991825827"}]))
+    known: dict[str, str] = {}
+    for verb, words in WORDS.items():
+        if verb == "delegation revoke":
+            known["id"] = authority("delegation", "list", "--json").document[0]["id"]
+        if verb == "keys retire":
+            keys = authority("keys", "list", "--json").document
+            known["kid"] = next(key["kid"] for key in keys if key["state"] == "announced")
+        ran = done(authority(*verb.split(), *(word.format(**known) for word in words)))
+        assert ran.out.strip(), verb
+        assert "\x1b" not in ran.out, verb
+        assert not ran.out.startswith(("{", "[")), verb
+
+
+@pytest.mark.parametrize("verb", [verb for verb in WORDS if verb not in WITHOUT_DATABASE])
+def test_without_a_database_a_verb_says_what_to_do(run: Run, tmp_path: Path, verb: str) -> None:
+    """Before init every verb is refused in one sentence that names the way out, in JSON with the four members."""
+    (tmp_path / "records.json").write_text("[]")
+    (tmp_path / "key.json").write_text("{}")
+    words = [*verb.split(), *(word.format(id="x", kid="x") for word in WORDS[verb])]
+    assert "authserver init" in refused(run(*words))
+    ran = run(*words, "--json")
+    assert (ran.code, ran.err, set(ran.document)) == (1, "", {"error", "code", "reason", "sentence"})
+
+
+@pytest.mark.parametrize("verb", list(WORDS))
+def test_faulty_settings_are_told_all_at_once(run: Run, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """Whatever the verb, wrong settings are refused in one answer that names each of them."""
+    monkeypatch.setenv("AUTHSERVER_PORT", "x")
+    monkeypatch.setenv("AUTHSERVER_PROFILE", "other")
+    ran = run(*verb.split(), *(word.format(id="x", kid="x") for word in WORDS[verb]), "--json")
+    assert ran.code == 1
+    assert isinstance(ran.document, list if verb == "doctor" else dict)
+    assert "AUTHSERVER_PORT" in ran.out
+    assert "AUTHSERVER_PROFILE" in ran.out
+
+
+@pytest.mark.parametrize("verb", list(WORDS))
+def test_wrong_use_exits_with_two(run: Run, verb: str) -> None:
+    """An option that does not exist is wrong use: exit code 2, nothing on stdout."""
+    ran = run(*verb.split(), *WORDS[verb], "--no-such-option")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_an_owner_prefix_and_scope_survive_in_lists(authority: Run) -> None:
+    """Lists name every record in full, also when the output is no terminal."""
+    out = done(authority("scope", "list")).out
+    assert "nav:read" in out
+    assert OWNER in out
+    assert "http://localhost:8080/" in out
