@@ -15,6 +15,8 @@ Environment = Literal["dev", "test", "prod"]
 _ENVIRONMENTS = ("dev", "test", "prod")
 _PORTS = range(65536)
 _MOST_WORKERS = 64
+FROM_FILES = ("database_url", "redis_url")
+"""The settings that may hold a password; each may come from a file, which the variable that ends in `_FILE` names."""
 
 
 class SettingsError(Exception):
@@ -49,7 +51,10 @@ class Settings:
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises SettingsError, which names every fault and never shows a value that may be secret."""
     given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value}
-    faults = [f"{PREFIX}{name.upper()} is not a setting" for name in sorted(given.keys() - Settings.__slots__)]
+    faults: list[str] = []
+    for name in FROM_FILES:
+        _read_file(given, name, faults)
+    faults.extend(f"{PREFIX}{name.upper()} is not a setting" for name in sorted(given.keys() - Settings.__slots__))
     defaults = Settings()
     settings = Settings(
         issuer=given.get("issuer", defaults.issuer),
@@ -68,6 +73,26 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def _read_file(given: dict[str, str], name: str, faults: list[str]) -> None:
+    """Let the content of the file that `name`_FILE names stand for the setting; the line's end is no part of it."""
+    path = given.pop(f"{name}_file", None)
+    if path is None:
+        return
+    variable = f"{PREFIX}{name.upper()}"
+    if name in given:
+        faults.append(f"{variable} and {variable}_FILE are both set; one of them is enough")
+        return
+    try:
+        given[name] = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as fault:
+        faults.append(f"{variable}_FILE names a file that cannot be read: {fault.strerror}")
+    except UnicodeDecodeError:
+        faults.append(f"{variable}_FILE names a file that is not text")
+    else:
+        if not given[name]:
+            faults.append(f"{variable}_FILE names a file with nothing in it")
 
 
 def _choice(given: Mapping[str, str], name: str, default: str, choices: tuple[str, ...], faults: list[str]) -> str:

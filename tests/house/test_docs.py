@@ -52,9 +52,10 @@ def command_line() -> dict[str, TyperCommand]:
 
 def test_every_environment_variable_is_documented() -> None:
     """The settings page names exactly the variables that the settings read."""
-    from authserver.settings import Settings
+    from authserver.settings import FROM_FILES, Settings
 
-    read_by_code = {f"AUTHSERVER_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    fields = [field.name for field in dataclasses.fields(Settings)]
+    read_by_code = {f"AUTHSERVER_{name.upper()}" for name in (*fields, *(f"{name}_file" for name in FROM_FILES))}
     assert set(re.findall(r"`(AUTHSERVER_[A-Z_]+)`", read("docs/reference/settings.md"))) == read_by_code
 
 
