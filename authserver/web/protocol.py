@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from authserver.oauth.errors import Reason, Refusal
@@ -46,7 +47,8 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, unless too much has come that is no body: a head, chunk extensions, a trailer section."""
         self._framing_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._framing_bytes > _FRAMING_BYTES and self._timer is not None:
             self._cut_off(Refusal(Reason.HEADERS_SIZE))
 
@@ -65,9 +67,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; what follows is the body, which the endpoint bounds."""
+        if not self._upgrade_asked():
+            # It raises for a target that is no URL: then the fault is still one of the head.
+            super().on_headers_complete()
         self._in_head = False
         self._framing_bytes = 0
-        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hand the body on; what comes after the answer is dropped, and not for ever."""
@@ -80,6 +84,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole; its answer may take the time it needs."""
+        if self._upgrade_asked():
+            return
         self._begun = False
         self._stop_waiting()
         super().on_message_complete()
@@ -87,6 +93,37 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the library's words are not shown
         """Answer what is not HTTP as every refusal is answered."""
         self._cut_off(Refusal(Reason.FRAMING))
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what has come, declining every wish to upgrade in it."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:
+                    rest = rest[upgrade.args[0] :]
+                    self._decline_upgrade()
+        except httptools.HttpParserError:
+            self.send_400_response("")
+
+    def _upgrade_asked(self) -> bool:
+        """Tell whether this head asks for another protocol; CONNECT asks for a tunnel, which is no request of ours."""
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _decline_upgrade(self) -> None:
+        """Read the request as if it had not asked to upgrade (RFC 9110 §7.8).
+
+        Java's own client asks for HTTP/2 with every request over plain HTTP. The parser stops at such a head and takes
+        the body for the other protocol's, so a new parser reads the head again, without its wish.
+        """
+        version = self.parser.get_http_version().encode("ascii")
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
 
     def _expect_request(self) -> None:
         self._timer = self.loop.call_later(REQUEST_SECONDS, self._give_up)
