@@ -120,7 +120,7 @@ def test_jose_accepts_a_standard_token(standard: Authority, client: RegisteredCl
 
 
 def test_jose_accepts_a_maskinporten_token(maskinporten: Authority, classic: RegisteredClient) -> None:
-    """The library jose validates a token of profile maskinporten: RS256, type JWT, no audience where none was asked for."""
+    """The library jose validates a token of profile maskinporten: RS256, type JWT, no audience unless asked for."""
     token = maskinporten.token(classic).token
     result = validate(maskinporten, token, algorithms=["RS256"], typ="JWT", requiredClaims=["consumer", "client_amr"])
     assert result["payload"]["consumer"]["ID"] == f"0192:{classic.orgno}"
