@@ -18,7 +18,6 @@ from redis.exceptions import (
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
-    RedisError,
 )
 
 from authserver.oauth.limits import LONGEST_ASSERTION_MEMORY
@@ -72,6 +71,7 @@ class RedisSingleUse:
         self._partitions = partitions or (CLUSTER_PARTITIONS if isinstance(client, RedisCluster) else 1)
         self._namespace = namespace
         self._pause_ms = pause_seconds * 1000
+        self._learning = asyncio.Lock()
         self._batcher: Batcher[Item, Spent] = Batcher(self._flush, PART)
 
     async def spend(self, spending: Spending, now: int) -> Spent:
@@ -80,7 +80,7 @@ class RedisSingleUse:
     async def release(self, spending: Spending) -> None:
         try:
             await self._client.delete(self._spent_key(spending))
-        except (RedisError, RedisClusterException, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - as in _run
             log.warning("An assertion stays spent, for it could not be given back: %s", error)
 
     async def publish_epoch(self, epoch: int) -> None:
@@ -88,23 +88,23 @@ class RedisSingleUse:
 
         Never lowers what is there, so it may be repeated at will. Raises Unavailable, `certain` false.
         """
-        try:
-            async with asyncio.TaskGroup() as group:
-                for partition in range(self._partitions):
-                    group.create_task(self._run(PUBLISH, [self._key(partition, "epoch")], [epoch]))
-        except* (RedisError, RedisClusterException, OSError) as errors:
-            raise Unavailable(PART, certain=False) from errors
+        await self._learn_topology()
+        announced = await asyncio.gather(
+            *(self._run(PUBLISH, [self._key(partition, "epoch")], [epoch]) for partition in range(self._partitions)),
+            return_exceptions=True,
+        )
+        for answer in announced:
+            if isinstance(answer, BaseException):
+                raise Unavailable(PART, certain=False) from answer
 
     async def lift_pause(self) -> None:
         """Spend at once although the server is new to us. Only for an authority that has never issued a token.
 
         Raises Unavailable.
         """
-        try:
-            for partition in range(self._partitions):
-                await self._run(LIFT, self._state_keys(partition), [])
-        except (RedisError, RedisClusterException, OSError) as error:
-            raise Unavailable(PART) from error
+        await self._learn_topology()
+        for partition in range(self._partitions):
+            await self._run(LIFT, self._state_keys(partition), [])
 
     async def close(self) -> None:
         """Answer everyone who waits, then close the connections."""
@@ -115,6 +115,7 @@ class RedisSingleUse:
         places: defaultdict[int, list[int]] = defaultdict(list)
         for place, (spending, _) in enumerate(batch):
             places[self._partition(spending)].append(place)
+        await self._learn_topology()
         spent = await asyncio.gather(
             *(self._spend(partition, [batch[place] for place in its]) for partition, its in places.items())
         )
@@ -130,20 +131,31 @@ class RedisSingleUse:
         lives = [max(spending.remember_until - now, 1) * 1000 for spending, now in items]
         try:
             epoch, *first = await self._run(SPEND, keys, [self._pause_ms, *lives])
-        except (RedisError, RedisClusterException, OSError) as error:
-            failure = Unavailable(PART, certain=isinstance(error, _REFUSED_BEFORE_RUNNING))
-            failure.__cause__ = error
+        except Unavailable as failure:
             return [failure] * len(items)
         if epoch < 0:
             return [Unavailable(PART)] * len(items)
         return [Spent(bool(new), epoch) for new in first]
 
+    async def _learn_topology(self) -> None:
+        """Let the Cluster client learn who serves what, alone: when many calls find that out at once, they fail."""
+        if isinstance(self._client, RedisCluster):
+            try:
+                async with self._learning:
+                    await self._client.initialize()
+            except Exception as error:
+                raise Unavailable(PART) from error
+
     async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[int]) -> Any:
         try:
-            return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
-        except NoScriptError:
-            # A server that has just started knows no script; sent with its text, it is known from then on.
-            return await self._client.eval(script.text, len(keys), *keys, *arguments)
+            try:
+                return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                # A server that has just started knows no script; sent with its text, it is known from then on.
+                return await self._client.eval(script.text, len(keys), *keys, *arguments)
+        except Exception as error:
+            # Any: beside its own errors, the client lets slip what it did not expect of a node that is going away.
+            raise Unavailable(PART, certain=isinstance(error, _REFUSED_BEFORE_RUNNING)) from error
 
     def _partition(self, spending: Spending) -> int:
         return crc32(key_of(spending)[1].encode()) % self._partitions

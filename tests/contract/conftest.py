@@ -61,9 +61,7 @@ async def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def postgresql_url(
-    postgres_server: servers.PostgresServer, migrated_template: str, names: Iterator[int]
-) -> str:
+async def postgresql_url(postgres_server: servers.PostgresServer, migrated_template: str, names: Iterator[int]) -> str:
     """A fresh PostgreSQL database."""
     name = f"contract{next(names)}"
     return await anyio.to_thread.run_sync(postgres_server.create_database, name, migrated_template)

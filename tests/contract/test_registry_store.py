@@ -143,10 +143,14 @@ async def test_no_put_makes_no_epoch(store: SqlRegistryStore) -> None:
 
 async def test_a_change_that_fails_leaves_nothing(store: SqlRegistryStore, database: Database) -> None:
     """An error inside a change undoes all its puts, its log and its epoch."""
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with store.change(OPERATOR, NOW) as change:
             await change.put(Organisation(OWNER, "Skatteetaten"))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert await store.epoch() == 0
     assert not await store.organisations()
     assert not await changes(database)

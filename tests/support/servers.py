@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import util
 from pathlib import Path
+from signal import SIGCONT, SIGINT, SIGKILL, Signals
 from typing import Any, TypeVar
 
 START_SECONDS = 30
@@ -67,11 +67,11 @@ class Server:
                 raise RuntimeError(f"{type(self).__name__} did not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.02)
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+    def stop(self, how: Signals = SIGINT) -> None:
         """End it and wait for its end; SIGINT lets clients go and keeps the data, SIGKILL is a crash."""
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(SIGCONT)
         self._process.send_signal(how)
         try:
             self._process.wait(STOP_SECONDS)
@@ -80,9 +80,13 @@ class Server:
             self._process.wait()
         self._process = None
 
+    def signal(self, how: Signals) -> None:
+        """Send it a signal: SIGSTOP freezes it with its connections open, SIGCONT lets it go on."""
+        os.kill(self.pid, how)
+
     def kill(self) -> None:
         """End it as a crash does."""
-        self.stop(signal.SIGKILL)
+        self.stop(SIGKILL)
 
 
 class PostgresServer(Server):
@@ -183,8 +187,16 @@ def valkey(*arguments: str) -> Iterator[ValkeyServer]:
 def valkey_cluster(size: int = 3) -> Iterator[list[ValkeyServer]]:
     """A running Valkey Cluster of primaries without replicas, stopped and removed at the end."""
     with ExitStack() as stack:
-        settings = "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-require-full-coverage no".split()
-        nodes = [stack.enter_context(valkey(*settings)) for _ in range(size)]
+        settings = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "1000",
+            "--cluster-require-full-coverage",
+            "no",
+        ]
+        # Else the bus would listen 10,000 ports above, where there may be none.
+        nodes = [stack.enter_context(valkey(*settings, "--cluster-port", str(free_port()))) for _ in range(size)]
         nodes[0].cli("--cluster", "create", *(f"127.0.0.1:{node.port}" for node in nodes), "--cluster-yes")
         deadline = time.monotonic() + START_SECONDS
         while not all("cluster_state:ok" in node.cli("CLUSTER", "INFO") for node in nodes):
@@ -204,7 +216,8 @@ def _running(server: S) -> Iterator[S]:
         server.start()
         yield server
     finally:
-        server.stop()
+        # Its data goes next, so nothing need be put in order.
+        server.kill()
 
 
 @contextmanager
