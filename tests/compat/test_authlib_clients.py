@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import re
 from base64 import urlsafe_b64decode
 from json import loads
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,32 +17,18 @@ from joserfc.jwk import import_key
 from tests.support.authority import Authority
 from tests.support.registrar import RegisteredClient
 
-
-class FreshClaims:
-    """What the how-to page tells users of Authlib to mix in: other claims for every assertion, so another `jti`."""
-
-    _claims: dict[str, Any] | None
-
-    @property
-    def claims(self) -> dict[str, Any] | None:
-        """A new dict each time, since Authlib writes the `jti` into the one it is given."""
-        return None if self._claims is None else dict(self._claims)
-
-    @claims.setter
-    def claims(self, claims: dict[str, Any] | None) -> None:
-        self._claims = claims
+PAGE = Path(__file__).parents[2] / "docs/how-to/use-authlib-as-client.md"
+RECIPE, FETCH, ASYNC_RECIPE = re.findall(
+    r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)
 
 
-class FreshAssertionClient(FreshClaims, AssertionClient):  # type: ignore[misc]
-    """Authlib's synchronous client over httpx2."""
-
-
-class FreshAssertionSession(FreshClaims, AssertionSession):  # type: ignore[misc]
-    """Authlib's client over requests."""
-
-
-class FreshAsyncAssertionClient(FreshClaims, AsyncAssertionClient):  # type: ignore[misc]
-    """Authlib's asynchronous client over httpx2."""
+def follow(*code: str) -> dict[str, Any]:
+    """Run code of the how-to page, and return the names it makes."""
+    names: dict[str, Any] = {}
+    for block in code:
+        exec(block, names)  # noqa: S102 - the page must work as it is written
+    return names
 
 
 def settings(authority: Authority, client: RegisteredClient) -> dict[str, Any]:
@@ -64,12 +51,13 @@ def jti(token: dict[str, Any]) -> str:
     return str(loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))["jti"])
 
 
-@pytest.mark.parametrize("library", [FreshAssertionClient, FreshAssertionSession])
+@pytest.mark.parametrize("library", [AssertionSession, AssertionClient])
 def test_authlib_with_fresh_claims_fetches_again_and_again(
     standard: Authority, client: RegisteredClient, library: Any
 ) -> None:
-    """With fresh claims per fetch, Authlib's client fetches three tokens one after the other."""
-    with library(**settings(standard, client)) as authlib:
+    """With the mixin of the how-to page, Authlib's client fetches three tokens one after the other."""
+    fresh = type("Fresh", (follow(RECIPE)["FreshClaims"], library), {})
+    with fresh(**settings(standard, client)) as authlib:
         tokens = [dict(authlib.refresh_token()) for _ in range(3)]
     assert len({jti(token) for token in tokens}) == 3
     assert {token["scope"] for token in tokens} == {client.scopes[0]}
@@ -78,10 +66,32 @@ def test_authlib_with_fresh_claims_fetches_again_and_again(
 async def test_authlib_with_fresh_claims_fetches_again_and_again_asynchronously(
     standard: Authority, client: RegisteredClient
 ) -> None:
-    """With fresh claims per fetch, Authlib's asynchronous client fetches three tokens one after the other."""
-    async with FreshAsyncAssertionClient(**settings(standard, client)) as authlib:
+    """The asynchronous client of the how-to page fetches three tokens one after the other."""
+    fresh = follow(RECIPE, ASYNC_RECIPE)["AsyncTokenClient"]
+    async with fresh(**settings(standard, client)) as authlib:
         tokens = [dict(await authlib.refresh_token()) for _ in range(3)]
     assert len({jti(token) for token in tokens}) == 3
+
+
+def test_the_how_to_page_works_as_it_is_written(standard: Authority, tmp_path: Path) -> None:
+    """The page's own code, told the addresses and names of this test, gets a token and calls with it."""
+    client = standard.registry.granted_client(alg="ES256")
+    (tmp_path / "private.pem").write_text(client.key.pem)
+    here = {
+        "http://localhost:9000/incomes": f"{standard.issuer}jwk",
+        "http://localhost:8080/": standard.issuer,
+        "my-client-id": client.id,
+        "my-kid": client.key.kid,
+        "demo:read": client.scopes[0],
+        "private.pem": str(tmp_path / "private.pem"),
+    }
+    code = FETCH
+    for there, mine in here.items():
+        assert there in code
+        code = code.replace(there, mine)
+    made = follow(RECIPE, code)
+    with made["session"] as session:
+        assert made["answer"].request.headers["Authorization"] == f"Bearer {session.token['access_token']}"
 
 
 @pytest.mark.parametrize("library", [AssertionClient, AssertionSession])
@@ -114,11 +124,3 @@ def test_authlib_without_claims_sends_its_scope_in_the_form(standard: Authority,
     with AssertionClient(**plain) as authlib:
         tokens = [dict(authlib.refresh_token()) for _ in range(2)]
     assert {token["scope"] for token in tokens} == {client.scopes[0]}
-
-
-def test_authlib_guards_its_api_calls_with_a_token_it_fetched(standard: Authority, client: RegisteredClient) -> None:
-    """An API call through Authlib's session carries a bearer token, and its expiry is the one we told."""
-    with FreshAssertionSession(**settings(standard, client)) as authlib:
-        called = authlib.get(f"{standard.issuer}.well-known/oauth-authorization-server")
-        assert called.request.headers["Authorization"] == f"Bearer {authlib.token['access_token']}"
-        assert abs(authlib.token["expires_at"] - time.time() - authlib.token["expires_in"]) < 60

@@ -154,6 +154,16 @@ def test_a_missing_delegation_is_told_with_the_error_that_clients_match(place: P
     assert answer.refusal == (403, "forbidden", "MP-251")
 
 
+def test_a_certificate_is_no_substitute_for_a_registered_key(place: Place) -> None:
+    """An assertion with x5c alone is told that the client has registered keys; beside a kid, the kid wins."""
+    chain = {"x5c": ["MIIB"]}
+    alone, beside = ({**chain, "kid": None}, chain)
+    answers = [place.authority.post(place.client.form(header=header)) for header in (alone, beside)]
+    assert answers[0].refusal == (400, "invalid_grant", "AS-102")
+    assert "requires pre-registered jwk and no key identifier (kid) provided" in answers[0].json["error_description"]
+    assert answers[1].token
+
+
 def test_the_claim_that_two_public_guides_misspell_is_refused_by_name(place: Place) -> None:
     """The claim `consumer_orgno`, which grants nothing anywhere, is refused with its name."""
     ask = place.ask()
