@@ -228,7 +228,7 @@ def test_a_key_ends_at_its_second(left: int, allowed: bool) -> None:
     """MP-121: a key verifies until before the second at which it expires."""
     client = make_client(keys={key().kid: client_key(expires_at=NOW + left)})
     if allowed:
-        assert verified(make_assertion(), client)
+        assert verified(make_assertion(), client).kid == key().kid
     else:
         with refuses(Reason.KEY_EXPIRED):
             verified(make_assertion(), client)
@@ -293,7 +293,7 @@ def test_a_profile_admits_exactly_its_grants() -> None:
     """The profile maskinporten has one grant type, standard has both (design §3)."""
     pair = key("RS256")
     text = compact(header(pair), credentials(), pair)
-    assert verified(text, make_client(pair), make_credentials_request())
+    assert verified(text, make_client(pair), make_credentials_request()).scopes == (SCOPE,)
     with refuses(Reason.GRANT_NOT_ALLOWED):
         verified(text, make_client(pair), make_credentials_request(), MASKINPORTEN)
 
@@ -325,7 +325,7 @@ def test_a_grant_is_no_client_authentication() -> None:
 @pytest.mark.parametrize("client_id", ["somebody-else", CLIENT_ID.upper()])
 def test_a_client_id_in_the_form_names_the_same_client(client_id: str) -> None:
     """RFC 7521 §4.2: a client_id beside the assertion must agree with it."""
-    assert verified(make_assertion(), request=make_request(client_id=CLIENT_ID))
+    assert verified(make_assertion(), request=make_request(client_id=CLIENT_ID)).client_id == CLIENT_ID
     with refuses(Reason.PARAMETER_DISAGREES):
         verified(make_assertion(), request=make_request(client_id=client_id))
 
@@ -345,7 +345,7 @@ def test_no_jti_can_be_the_name_of_another_assertion() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(NOW - 300, NOW + 300) | st.floats(allow_nan=False) | st.text(max_size=9),
+    st.none() | st.booleans() | st.integers(NOW - 300, NOW + 300) | st.floats(-1e15, 1e15) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )

@@ -291,7 +291,7 @@ RESOURCES: list[tuple[Any, tuple[str, ...], tuple[str, ...] | Reason]] = [
     ([5], (), Reason.CLAIM_VALUE),
     ({"a": "b"}, (), Reason.CLAIM_VALUE),
 ]
-CONSUMERS: list[tuple[Any, str | None, str | None | Reason]] = [
+CONSUMERS: list[tuple[Any, str | None, str | Reason | None]] = [
     (ABSENT, None, None),
     (None, None, None),
     (CONSUMER, None, CONSUMER),
@@ -307,7 +307,7 @@ CONSUMERS: list[tuple[Any, str | None, str | None | Reason]] = [
     (int(CONSUMER), None, Reason.CLAIM_VALUE),
     ([CONSUMER], None, Reason.CLAIM_VALUE),
 ]
-PIDS: list[tuple[Any, str | None | Reason]] = [
+PIDS: list[tuple[Any, str | Reason | None]] = [
     (ABSENT, None),
     (None, None),
     ("01018012345", "01018012345"),

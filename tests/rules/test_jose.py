@@ -3,6 +3,7 @@
 import json
 import zlib
 from base64 import urlsafe_b64decode
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -170,24 +171,17 @@ def test_claims_have_at_most_8_kib() -> None:
 
 
 segments = st.text("ABCQgwe03_-", max_size=12)
+bytes_in_segments = st.tuples(st.binary(max_size=60), st.binary(max_size=60)).map(
+    lambda parts: f"{b64(parts[0])}.{b64(parts[1])}.AAAA"
+)
 
 
-@given(st.text(max_size=80) | st.lists(segments, min_size=2, max_size=4).map(".".join))
+@given(st.text(max_size=80) | st.lists(segments, min_size=2, max_size=4).map(".".join) | bytes_in_segments)
 def test_reading_raises_only_refusals(text: str) -> None:
-    """Whatever the text, reading ends in a JWS or in a Refusal."""
-    try:
-        jose.read(text)
-    except Refusal as refusal:
-        assert refusal.reason in {Reason.ASSERTION_MALFORMED, Reason.ASSERTION_SIZE, Reason.HEADER_FORBIDDEN}
-
-
-@given(st.binary(max_size=60), st.binary(max_size=60))
-def test_reading_any_segments_raises_only_refusals(first: bytes, second: bytes) -> None:
-    """Canonical segments of arbitrary bytes end in a JWS or in a Refusal."""
-    try:
-        jose.read(f"{b64(first)}.{b64(second)}.AAAA")
-    except Refusal as refusal:
-        assert refusal.reason in {Reason.ASSERTION_MALFORMED, Reason.HEADER_FORBIDDEN}
+    """Whatever the text, reading ends in a JWS that is this text, or in a Refusal."""
+    with suppress(Refusal):
+        read = jose.read(text)
+        assert f"{read.signing_input.decode()}.{b64(read.signature)}" == text
 
 
 @given(st.binary(max_size=50))

@@ -391,7 +391,7 @@ REFUSED_PEM = {
     "ssh": "ssh-ed25519 AAAA BEGIN PUBLIC KEY",
     "jwk": json.dumps({**P256, "note": "BEGIN PUBLIC KEY"}),
     "too-long": pem(ec.generate_private_key(ec.SECP256R1())) + " " * 20_000,
-    "rsa-1024": pem(rsa.generate_private_key(65537, 1024)),
+    "rsa-1024": pem(rsa.generate_private_key(65537, 1024)),  # noqa: S505 - what is refused
     "rsa-e-3": pem(rsa.generate_private_key(3, 2048)),
     "P-521": pem(ec.generate_private_key(ec.SECP521R1())),
     "P-224": pem(ec.generate_private_key(ec.SECP224R1())),

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authserver.oauth.weak_keys import weakness
 
-RANDOM = Random(20171015)  # noqa: S311 - reproducible, and for weak keys only
+RANDOM = Random(20171015)
 
 
 def primes(largest: int) -> list[int]:
