@@ -20,6 +20,7 @@ from tests.bench.outcome import Outcome
 from tests.bench.plan import Case, Plan, from_environment
 
 _FLOOR_SECONDS = 1.0
+_LOG_COLUMNS = 140
 
 
 def main() -> int:
@@ -27,7 +28,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON document")
     as_json = parser.parse_args().json
-    console = Console(stderr=as_json)
+    if sys.platform != "linux":
+        parser.error("the bench needs Linux: it pins processes to cores and reads their cost from /proc")
+    # A log has no width of its own; the widest table fits in this.
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else _LOG_COLUMNS)
     plan = from_environment(os.environ)
     outcome = run(plan, console)
     if as_json:

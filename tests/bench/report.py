@@ -66,7 +66,7 @@ def _page(outcome: Outcome) -> str:
 def _drawn(table: Table) -> Drawn:
     drawn = Drawn(title=table.title, title_justify="left")
     for column in table.columns:
-        drawn.add_column(column.heading, justify="right" if column.number else "left")
+        drawn.add_column(column.heading, justify="right" if column.number else "left", no_wrap=column.number)
     for row in table.rows:
         drawn.add_row(*row)
     return drawn

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.bench.plan import ROOT
 
 ONE_CASE = {"BENCH_ONLY": "Tillit, ES256 → ES256, SQLite", "BENCH_SECONDS": "0.5", "BENCH_RUNS": "1"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
 def test_the_bench_measures_a_case_and_keeps_its_figures(tmp_path: Path) -> None:
     """A run of one case on SQLite ends without an error and leaves a page, a plot and a document with its figures."""
     environ = os.environ | ONE_CASE | {"BENCH_OUT": str(tmp_path)}
