@@ -64,6 +64,7 @@ def _serve(current: Callable[[], Document], media_type: str, max_age: int) -> Ap
 
 
 def _unchanged(scope: Scope, etag: str) -> bool:
-    """RFC 9110 §13.1.2, for the one form that caches send: a list of tags."""
+    """RFC 9110 §13.1.2: a list of tags, or a star for any."""
     asked = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
-    return etag.encode("ascii") in (tag.strip().removeprefix(b"W/") for tag in asked.split(b","))
+    known = {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
+    return not known.isdisjoint({etag.encode("ascii"), b"*"})
