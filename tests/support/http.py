@@ -16,6 +16,28 @@ FORM = "application/x-www-form-urlencoded"
 SECONDS = 30
 DESCRIPTION = re.compile(r"(?P<code>(?:MP|AS)-[0-9]{3}): (?P<sentence>.+) \(trace_id: (?P<trace_id>[0-9a-f]{32})\)")
 
+# RFC 6749 §5.2 and the authority's own words for what that section does not name (RFC 8707 §2, RFC 9396 §5).
+ERRORS = {
+    400: {
+        "invalid_request",
+        "invalid_grant",
+        "invalid_scope",
+        "invalid_target",
+        "invalid_authorization_details",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    },
+    401: {"invalid_client"},
+    403: {"forbidden"},
+    405: {"invalid_request"},
+    408: {"invalid_request"},
+    413: {"invalid_request"},
+    415: {"invalid_request"},
+    431: {"invalid_request"},
+    503: {"temporarily_unavailable"},
+}
+SUCCESS = {"access_token", "token_type", "expires_in", "scope"}
+
 Form = Mapping[str, str] | Sequence[tuple[str, str]] | bytes
 
 
@@ -58,6 +80,34 @@ class Answer:
     def refusal(self) -> tuple[int, str, str]:
         """Status, error and code: what a test compares."""
         return self.status, str(self.json.get("error")), self.code
+
+
+def broken_promises(answer: Answer, *canaries: str) -> list[str]:
+    """What an answer of the token endpoint does that none may; `canaries` are pieces of the request's input."""
+    shown = f"{answer.headers} {answer.body.decode('utf-8', 'replace')}"
+    found = [f"the input {canary!r} is echoed" for canary in canaries if canary in shown]
+    expected = {"content-type": "application/json", "cache-control": "no-store", "pragma": "no-cache"}
+    if answer.status == 405:
+        expected["allow"] = "POST"
+    found += [f"{name} is not {value}" for name, value in expected.items() if answer.headers.get(name) != value]
+    try:
+        body = answer.json
+    except (ValueError, TypeError) as fault:
+        return [*found, f"the body is no JSON object: {fault}"]
+    if answer.status == 200:
+        return found if set(body) == SUCCESS else [*found, f"a success has the members {sorted(body)}"]
+    if set(body) != {"error", "error_description"}:
+        found.append(f"a refusal has the members {sorted(body)}")
+    if body.get("error") not in ERRORS.get(answer.status, ()):
+        found.append(f"{answer.status} says {body.get('error')}")
+    if not DESCRIPTION.fullmatch(str(body.get("error_description"))):
+        found.append("the description has no code before it or no trace id behind it")
+    # RFC 6749 appendix A.8.
+    if not re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", str(body.get("error_description"))):
+        found.append("the description has characters that clients may not expect")
+    if answer.status == 503 and not answer.headers.get("retry-after", "").isdigit():
+        found.append("503 does not say when to try again")
+    return found
 
 
 def request(

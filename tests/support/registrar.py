@@ -10,17 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from secrets import token_hex
 from typing import Any, TypeVar
 
+from sqlalchemy import text
+
 from authserver.oauth import orgno as numbers
-from authserver.oauth.models import Scope
+from authserver.oauth.models import Ref, Scope
 from authserver.registry import access, clients, delegations, keys, organisations, prefixes, scopes
 from authserver.registry.ports import Actor
 from authserver.services import open_store
 from authserver.settings import Settings
+from authserver.storage.database import open_database
 from authserver.storage.registry_store import SqlRegistryStore
 from tests.support.keys import KeyPair, make_key
 
@@ -84,6 +87,8 @@ class Registrar:
         self._thread = threading.Thread(target=self._loop.run_forever, name="registrar", daemon=True)
         self._thread.start()
         self._open = AsyncExitStack()
+        self._database = open_database(settings.database_url)
+        self._open.push_async_callback(self._database.close)
         self._store: SqlRegistryStore = self._run(self._open.enter_async_context(open_store(settings)))
 
     def close(self) -> None:
@@ -184,9 +189,35 @@ class Registrar:
         """Deactivate or reactivate a scope."""
         self._do(scopes.set_active, name=name, active=active)
 
+    def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+        """Read the database as it stands, past every adapter of the authority."""
+        return self._run(self._rows(query, values))
+
+    def decision(self, **columns: str) -> dict[str, Any] | None:
+        """The recorded decision with these values, such as `trace_id` or `token_sha256`; None if there is none."""
+        where = " AND ".join(f"{name} = :{name}" for name in columns)
+        found = self.rows(f"SELECT * FROM decisions WHERE {where}", **columns)  # noqa: S608 - names of our own
+        if len(found) > 1:
+            raise LookupError(f"{len(found)} decisions")
+        return found[0] if found else None
+
+    def narrow(self, name: str, *integration_types: str) -> None:
+        """Let a scope admit only these kinds of clients from now on, as a change of the scope does."""
+        self._run(self._narrow(name, integration_types))
+
     def owner(self, scope: str) -> str:
         """The organisation that owns a scope."""
         return self._do(scopes.read, name=scope).owner_orgno
+
+    async def _rows(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        async with self._database.read() as connection:
+            return [dict(row) for row in (await connection.execute(text(query), values)).mappings()]
+
+    async def _narrow(self, name: str, integration_types: tuple[str, ...]) -> None:
+        async with self._store.change(OPERATOR, int(time.time())) as change:
+            scope = await change.get(Ref("scope", name))
+            if isinstance(scope, Scope):
+                await change.put(replace(scope, allowed_integration_types=integration_types))
 
     def _do(self, use_case: Callable[..., Coroutine[Any, Any, T]], **terms: Any) -> T:
         """Apply a use-case as the operator, now."""
