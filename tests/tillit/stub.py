@@ -75,6 +75,7 @@ class StubAuthority:
         self.hits: dict[str, int] = {}
         self.scripts: dict[str, deque[Answer]] = {"/token": deque(), "/jwk": deque()}
         self.down: set[str] = set()
+        self.unchanged = 0
         self.lifetime = 600
         self.jwks: list[dict[str, Any]] = [public_jwk(signing_key, "as-1", "ES256")]
         self._gate = threading.Event()
@@ -218,6 +219,7 @@ def _handler_for(authority: StubAuthority) -> type[BaseHTTPRequestHandler]:
                 return
             tag = self.headers.get("If-None-Match")
             unchanged = tag is not None and answer.headers.get("ETag") == tag
+            authority.unchanged += unchanged
             self.send_response(304 if unchanged else answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -7,10 +7,12 @@ import pytest
 from tests.tillit.stub import Answer, ManualClock, StubAuthority
 from tillit import (
     ClientConfig,
+    MemoryStore,
     RefreshPolicy,
     Rejected,
     RetryPolicy,
     Throttled,
+    Token,
     TokenClient,
     Unavailable,
 )
@@ -58,6 +60,8 @@ def test_force_asks_past_a_remembered_refusal(client: TokenClient, authority: St
     token = client.get("a:b", force=True)
 
     assert client.get("a:b") is token
+    client.invalidate(token)
+    assert client.get("a:b") is not token
 
 
 def test_throttling_is_remembered_for_as_long_as_asked(
@@ -151,3 +155,34 @@ def test_invalidate_compares_before_it_drops(client: TokenClient) -> None:
     assert client.peek("a:b") is new
     client.invalidate(new)
     assert client.peek("a:b") is None
+
+
+def test_token_that_lands_between_look_and_flight_is_used(
+    config: ClientConfig, clock: ManualClock, authority: StubAuthority
+) -> None:
+    """A caller that looked just before a flight landed, and began another just after, sends nothing."""
+
+    class Late(MemoryStore):
+        """Shows what it holds from the second look on."""
+
+        looked = False
+
+        def get(self, key: str) -> Token | None:
+            seen, self.looked = self.looked, True
+            return super().get(key) if seen else None
+
+    store = Late()
+    store.looked = True
+    landed = TokenClient(config, clock=clock, store=store).get("a:b")
+    store.looked = False
+
+    assert TokenClient(config, clock=clock, store=store).get("a:b") is landed
+    assert authority.hits["/token"] == 1
+
+
+def test_store_has_a_bound(config: ClientConfig, clock: ManualClock) -> None:
+    """The oldest token makes room, so that many persons or organisations do not fill the memory."""
+    client = TokenClient(config, clock=clock, store=MemoryStore(capacity=2))
+    for scope in ("a:1", "a:2", "a:3"):
+        client.get(scope)
+    assert [client.peek(scope) is not None for scope in ("a:1", "a:2", "a:3")] == [False, True, True]

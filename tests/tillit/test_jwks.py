@@ -107,6 +107,7 @@ def test_keys_are_renewed_ahead(source: JwksSource, authority: StubAuthority, cl
         source.key("as-1", "ES256")
     settle(source)
     assert authority.hits["/jwk"] == 2
+    assert authority.unchanged == 1
     assert source.status().age == 0
 
 
@@ -149,12 +150,11 @@ def test_cold_start_without_authority(source: JwksSource, authority: StubAuthori
         Answer(200, b'{"keys":[]}'),
         Answer(200, b'{"keys":{}}'),
         Answer(200, json.dumps({"keys": [{"kty": "oct", "k": "AAAA", "kid": "as-1", "alg": "HS256"}]}).encode()),
-        Answer(200, b" " * 300_000),
         Answer(302, b"", {"Location": "/elsewhere"}),
         Answer(200, None),
         Answer(404),
     ],
-    ids=["html", "empty", "not a list", "symmetric only", "too large", "redirect", "hang up", "not found"],
+    ids=["html", "empty", "not a list", "symmetric only", "redirect", "hang up", "not found"],
 )
 def test_bad_answer_does_not_evict_good_keys(
     source: JwksSource, authority: StubAuthority, clock: ManualClock, answer: Answer
@@ -167,6 +167,19 @@ def test_bad_answer_does_not_evict_good_keys(
     assert source.key("as-1", "ES256") == authority.signing_key.public_key()
     assert source.status().last_error
     assert "/elsewhere" not in authority.hits
+
+
+def test_set_that_is_too_large_is_not_read(
+    source: JwksSource, authority: StubAuthority, keys: Keys, clock: ManualClock
+) -> None:
+    """A good set behind more than 256 KiB of white space is refused before it is parsed."""
+    source.key("as-1", "ES256")
+    clock.advance(301)
+    body = json.dumps({"keys": [public_jwk(keys.ed25519, "as-2", "Ed25519")]}).encode() + b" " * 300_000
+    authority.scripts["/jwk"].append(Answer(200, body))
+
+    assert source.key("as-1", "ES256") == authority.signing_key.public_key()
+    assert source.status().last_error == "the answer is too large"
 
 
 def test_hot_keys_are_found_asynchronously(source: JwksSource, authority: StubAuthority, clock: ManualClock) -> None:

@@ -143,10 +143,12 @@ class TokenClientBase:
         self._renewals.pop(key, None)
         return token
 
-    def _note_failure(self, key: str, error: TokenError) -> None:
+    def _note_failure(self, key: str, error: TokenError, seen: Token | None) -> None:
         if isinstance(error, Rejected) or (isinstance(error, Throttled) and error.retry_after):
             self._refusals.remember(key, error, self._clock.monotonic())
-        logger.warning("no new token: %s", error)
+        if seen is not None and self._judge(seen) is not Freshness.SPENT:
+            # Nobody waits for a renewal, so nobody would hear of it.
+            logger.warning("a token could not be renewed yet: %s", error)
 
     def _signer_failed(self, error: Exception) -> NoReturn:
         # Only the kind: what a key service says in its errors is not ours to repeat.

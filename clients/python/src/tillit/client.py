@@ -90,7 +90,7 @@ class TokenClient(TokenClientBase):
                 with attempt:
                     return self._keep(key, self._ask(request, attempts.timeout()))
         except TokenError as error:
-            self._note_failure(key, error)
+            self._note_failure(key, error, seen)
             raise
         raise AssertionError("stamina ends by returning or raising")
 

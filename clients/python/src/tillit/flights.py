@@ -33,7 +33,7 @@ class _Landed(Generic[T]):
             return self.value  # type: ignore[return-value]  # a flight without an error has a value
         if isinstance(self.error, TillitError):
             # Raising one object in many threads would pile up all their tracebacks in it.
-            raise copy.copy(self.error) from self.error
+            raise copy.copy(self.error) from None
         raise self.error
 
 
@@ -87,7 +87,7 @@ class Flights(Generic[T]):
         """The same on an event loop. Cancelling the caller does not cancel the flight."""
         future = self.alaunch(key, work)
         try:
-            landed = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), within)
+            landed = await asyncio.wait_for(asyncio.wrap_future(future), within)
         except TimeoutError:
             raise Unavailable(f"no answer within {within:g} s") from None
         return landed.unwrap()
@@ -116,6 +116,7 @@ class Flights(Generic[T]):
             if flight is not None and not flight.is_lost():
                 return flight, False
             future: Future[_Landed[T]] = Future()
+            # A future that runs cannot be cancelled: this is what keeps a cancelled waiter from ending the flight.
             future.set_running_or_notify_cancel()
             self._flights[key] = _Flight(future, loop)
             return self._flights[key], True
