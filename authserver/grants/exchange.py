@@ -103,7 +103,10 @@ class Exchange:
         claims = access_token.claims(granted, self.issuer, now, jti)
         token = await self.signer.sign(claims, alg=granted.profile.alg, typ=granted.profile.typ)
         decision = ledger.issued(judged, granted, token, jti, trace_id=trace_id, at=now, node=self.node)
-        await self.decisions.commit(decision)
+        try:
+            await self.decisions.commit(decision)
+        except Refusal as replayed:
+            raise await self._refused(judged, replayed, now, trace_id) from None
         return access_token.response(token.compact, granted, now)
 
     async def _refused(self, judged: Judgement, refusal: Refusal, now: int, trace_id: str) -> Refusal:

@@ -1,27 +1,37 @@
 """The ports of a token request in memory: honest parts that keep their promises, and can be told to fail.
 
 Every call is written into one journal, so that a test can read the order of steps. `at(step, action)` runs an action,
-such as a change of policy or a failure, just before that step does its work.
+such as a change of policy or a failure, just before that step does its work. Each call gives way once before it works,
+so that a test can interleave several requests; the work itself is one atomic moment, as in a database. The moments
+`single_use.spent` and `decisions.committed` lie behind that work: a failure there is an answer lost on the way.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass, field
 from itertools import count
+from types import coroutine
 from typing import Any
 
 from authserver.grants.exchange import Exchange
 from authserver.grants.judgement import Judge
 from authserver.grants.ports import SignedToken, Spending, Spent, Unavailable
 from authserver.oauth.decision import Decision
+from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Delegation, Fact, Facts, Record, Ref
 from authserver.oauth.request import TokenRequest
 from tests.support import build
 
 TRACE_ID = "0123456789abcdef0123456789abcdef"
+
+
+@coroutine
+def pause() -> Generator[None, None, None]:
+    """Give way once to whoever drives this coroutine, an event loop or a test."""
+    yield
 
 
 @dataclass
@@ -34,6 +44,10 @@ class Journal:
     def note(self, step: str) -> None:
         """Write a step down, then let happen what was planned for it, once."""
         self.steps.append(step)
+        self.happen(step)
+
+    def happen(self, step: str) -> None:
+        """Let happen what was planned for this moment, once."""
         for action in self.actions.pop(step, []):
             action()
 
@@ -78,6 +92,7 @@ class Snapshot:
         return self._epoch
 
     async def facts(self, refs: Collection[Ref]) -> Facts:
+        await pause()
         self._journal.note("registry.facts")
         for ref in refs:
             if ref not in self._known:
@@ -85,6 +100,7 @@ class Snapshot:
         return {ref: self._known[ref] for ref in refs}
 
     async def follow(self, epoch: int) -> None:
+        await pause()
         self._journal.note("registry.follow")
         if epoch > self._truth.epoch:
             raise AssertionError("told to follow to an epoch that was never made")
@@ -93,6 +109,7 @@ class Snapshot:
         self._epoch = self._truth.epoch
 
     async def latest(self) -> int:
+        await pause()
         self._journal.note("registry.latest")
         return self._truth.epoch
 
@@ -106,14 +123,17 @@ class Memory:
         self.spent: dict[tuple[str, str], int] = {}
 
     async def spend(self, spending: Spending, now: int) -> Spent:
+        await pause()
         self._journal.note("single_use.spend")
         name = spending.issuer, spending.assertion_id
         first = self.spent.get(name, 0) <= now
         if first:
             self.spent[name] = spending.remember_until
+        self._journal.happen("single_use.spent")
         return Spent(first, self._truth.epoch)
 
     async def release(self, spending: Spending) -> None:
+        await pause()
         self._journal.note("single_use.release")
         self.spent.pop((spending.issuer, spending.assertion_id), None)
 
@@ -126,6 +146,7 @@ class Pen:
         self.signed: list[tuple[dict[str, Any], str, str]] = []
 
     async def sign(self, claims: dict[str, Any], *, alg: str, typ: str) -> SignedToken:
+        await pause()
         self._journal.note("signer.sign")
         self.signed.append((claims, alg, typ))
         parts = (json.dumps(part).encode() for part in ({"alg": alg, "typ": typ}, claims))
@@ -133,15 +154,25 @@ class Pen:
 
 
 class Ledger:
-    """The durable record of decisions."""
+    """The durable record of decisions. With `last_word` it refuses a second token for an assertion it knows."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.committed: list[Decision] = []
+        self.last_word = False
 
     async def commit(self, decision: Decision) -> None:
+        await pause()
         self._journal.note("decisions.commit")
+        if self.last_word and self._knows(decision):
+            raise Refusal(Reason.REPLAYED)
         self.committed.append(decision)
+        self._journal.happen("decisions.committed")
+
+    def _knows(self, decision: Decision) -> bool:
+        """Tell whether a token stands here for the assertion of a decision that would issue another."""
+        issued = {(each.client_id, each.assertion_id) for each in self.committed if each.outcome == "issued"}
+        return decision.outcome == "issued" and (decision.client_id, decision.assertion_id) in issued
 
 
 @dataclass
