@@ -95,9 +95,9 @@ def test_renewal_begins_behind_the_callers_back(
 
 
 def test_failed_renewal_is_not_the_callers_problem(
-    client: TokenClient, authority: StubAuthority, clock: ManualClock
+    client: TokenClient, authority: StubAuthority, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While the old token is good, renewals that fail raise nothing, and begin at least five seconds apart."""
+    """While the old token is good, renewals that fail are logged, raise nothing, and begin at least five seconds apart."""
     first = client.get("a:b")
     clock.advance(451)
     authority.down.add("/token")
@@ -111,6 +111,9 @@ def test_failed_renewal_is_not_the_callers_problem(
 
     assert failed_once == 1 + 3
     assert authority.hits["/token"] == 1 + 3 + 3
+    assert [record.msg for record in caplog.records if record.name == "tillit"] == [
+        "a token could not be renewed yet: %s"
+    ] * 2
 
 
 def test_token_in_its_margin_survives_an_outage(
