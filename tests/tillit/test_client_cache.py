@@ -97,7 +97,7 @@ def test_renewal_begins_behind_the_callers_back(
 def test_failed_renewal_is_not_the_callers_problem(
     client: TokenClient, authority: StubAuthority, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While the old token is good, renewals that fail are logged, raise nothing, and begin at least five seconds apart."""
+    """While the old token is good, failed renewals are logged, raise nothing, and begin five seconds apart."""
     first = client.get("a:b")
     clock.advance(451)
     authority.down.add("/token")
