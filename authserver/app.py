@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from secrets import token_hex
 
 from fastapi import FastAPI
@@ -36,4 +37,8 @@ def create_app(services: Services) -> App:
 
 def create_management_app(services: Services) -> FastAPI:
     """Build the management application over the same services."""
-    return management_app(services.checks, services.metrics)
+
+    async def nodes() -> list[dict[str, object]]:
+        return [asdict(node) for node in await services.nodes.listed()]
+
+    return management_app(services.checks, nodes, services.metrics)

@@ -35,6 +35,7 @@ def issued(
         token_sha256=sha256(token.compact.encode("ascii")).hexdigest(),
         token_expires_at=granted.expires_at,
         signing_kid=token.kid,
+        remember_until=judged.signed.remember_until,
     )
 
 

@@ -63,7 +63,11 @@ class Decisions(Protocol):
     """The durable record of decisions (P2)."""
 
     async def commit(self, decision: Decision) -> None:
-        """Return once the decision is committed. Raises Unavailable, `certain` when it surely was not recorded."""
+        """Return once the decision is committed.
+
+        Raises Unavailable, `certain` when it surely was not recorded, and Refusal REPLAYED when the record already
+        holds a token for the assertion: it has the last word on single use.
+        """
 
 
 class Clock(Protocol):

@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, Final, Literal, Protocol
+from typing import Literal
 
-import asyncpg
-from sqlalchemy import ColumnElement, RowMapping, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, or_, select
 from sqlalchemy import func as sql
-from sqlalchemy.exc import DataError, IntegrityError
 
 from authserver.oauth.decision import Decision
+from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.unavailable import Unavailable
+from authserver.record.writing import PART, ROW_FAULTS, Entry, row, spending_of, writer
 from authserver.storage.batching import Batcher
 from authserver.storage.database import Database
-from authserver.storage.errors import DatabaseFault, answering
-from authserver.storage.postgres import DedicatedConnection
-from authserver.storage.rows import canonical_json
+from authserver.storage.errors import answering
 from authserver.storage.schema import decisions
-
-PART: Final = "record"
-COLUMNS: Final = tuple(field.name for field in fields(Decision))
-
-Row = tuple[Any, ...]
-
-# What a database says of a row rather than of itself.
-_ROW_FAULTS: Final = (IntegrityError, DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
 class SqlDecisions:
-    """Fills the port Decisions, and reads back what was recorded. Every method raises Unavailable."""
+    """Fills the port Decisions, and reads back what was recorded. Every method raises Unavailable.
 
-    def __init__(self, database: Database) -> None:
+    With `last_word`, a token is recorded only together with the spending of its assertion, in one transaction. That is
+    for a memory of assertions outside this database, which may forget: whatever it forgets, no assertion ever has two
+    tokens on record.
+    """
+
+    def __init__(self, database: Database, *, last_word: bool = False) -> None:
         self._database = database
-        self._writer: _Writer = (
-            _PostgresWriter(database) if database.dialect == "postgresql" else _SqliteWriter(database)
-        )
-        self._batcher: Batcher[Row, None] = Batcher(self._flush, PART)
+        self._writer = writer(database, last_word=last_word)
+        self._batcher: Batcher[Entry, bool] = Batcher(self._flush, PART)
 
     async def commit(self, decision: Decision) -> None:
-        await self._batcher.submit(_row(decision))
+        if not await self._batcher.submit(Entry(row(decision), spending_of(decision))):
+            raise Refusal(Reason.REPLAYED, detail="known to the record")
 
     async def by_trace_id(self, trace_id: str) -> Decision | None:
         """The decision of this trace, None if there is none."""
@@ -79,83 +72,21 @@ class SqlDecisions:
         await self._batcher.close()
         await self._writer.close()
 
-    async def _flush(self, batch: Sequence[Row]) -> Sequence[Unavailable | None]:
+    async def _flush(self, batch: Sequence[Entry]) -> Sequence[bool | Unavailable]:
         try:
-            await self._writer.write(batch)
+            return await self._writer.write(batch)
         except Unavailable as error:
-            if len(batch) == 1 or not isinstance(error.__cause__, _ROW_FAULTS):
+            if len(batch) == 1 or not isinstance(error.__cause__, ROW_FAULTS):
                 raise
-            # One row that the database will not take must not keep the others off the record.
-            return [await self._alone(row) for row in batch]
-        return [None] * len(batch)
+        # One row that the database will not take must not keep the others off the record.
+        return [await self._alone(entry) for entry in batch]
 
-    async def _alone(self, row: Row) -> Unavailable | None:
+    async def _alone(self, entry: Entry) -> bool | Unavailable:
         try:
-            await self._writer.write([row])
+            (first,) = await self._writer.write([entry])
         except Unavailable as error:
             return error
-        return None
-
-
-class _Writer(Protocol):
-    async def write(self, batch: Sequence[Row]) -> None:
-        """Return once the rows are on disk. Raises Unavailable, certain until the commit was asked for."""
-
-    async def close(self) -> None:
-        """Let go of what is held."""
-
-
-class _PostgresWriter:
-    def __init__(self, database: Database) -> None:
-        # Said for this connection, whatever the server's or the role's default is.
-        self._held = DedicatedConnection(database.dsn, {"synchronous_commit": "on"})
-
-    async def write(self, batch: Sequence[Row]) -> None:
-        committing = False
-        try:
-            async with self._held.use() as connection:
-                await connection.execute("BEGIN")
-                await connection.copy_records_to_table(decisions.name, records=batch, columns=COLUMNS)
-                committing = True
-                outcome = await connection.execute("COMMIT")
-        except DatabaseFault as error:
-            raise Unavailable(PART, certain=not committing) from error
-        if outcome != "COMMIT":
-            raise Unavailable(PART)
-
-    async def close(self) -> None:
-        await self._held.close()
-
-
-class _SqliteWriter:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._insert = str(insert(decisions).compile(dialect=database.engine.dialect))
-
-    async def write(self, batch: Sequence[Row]) -> None:
-        committing = False
-        try:
-            async with self._database.write() as connection:
-                await connection.exec_driver_sql(self._insert, list(batch))
-                committing = True
-        except DatabaseFault as error:
-            raise Unavailable(PART, certain=not committing) from error
-
-    async def close(self) -> None:
-        """The database is closed by whoever opened it."""
-
-
-def _row(decision: Decision) -> Row:
-    """The values of `COLUMNS`, made so that every database takes them."""
-    return tuple(_storable(getattr(decision, name)) for name in COLUMNS)
-
-
-def _storable(value: str | int | tuple[str, ...]) -> str | int:
-    if isinstance(value, int):
-        return value
-    content = value if isinstance(value, str) else canonical_json(list(value))
-    # PostgreSQL stores neither NUL nor what UTF-8 cannot say.
-    return content.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+        return first
 
 
 def _decision(row: RowMapping) -> Decision:

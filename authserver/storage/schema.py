@@ -242,3 +242,7 @@ spent_assertions = Table(
     PrimaryKeyConstraint("issuer", "assertion_id"),
     Index(None, "remember_until"),
 )
+
+nodes = Table(
+    "nodes", metadata, Column("node", Text, primary_key=True), _text("version"), _time("epoch"), _time("seen_at")
+)

@@ -24,7 +24,7 @@ from authserver.oauth.limits import LONGEST_ASSERTION_MEMORY
 from authserver.oauth.single_use import Spending, Spent
 from authserver.oauth.unavailable import Unavailable
 from authserver.storage.batching import Batcher
-from authserver.storage.redis_client import RedisClient
+from authserver.storage.redis_client import RedisClient, check_redis
 from authserver.storage.redis_scripts import LIFT, PUBLISH, SPEND, Script
 from authserver.storage.single_use_sql import PART, key_of
 
@@ -70,7 +70,7 @@ class RedisSingleUse:
         self._client = client
         self._partitions = partitions or (CLUSTER_PARTITIONS if isinstance(client, RedisCluster) else 1)
         self._namespace = namespace
-        self._pause_ms = pause_seconds * 1000
+        self._pause_ms = max(pause_seconds * 1000, 1)
         self._learning = asyncio.Lock()
         self._batcher: Batcher[Item, Spent] = Batcher(self._flush, PART)
 
@@ -105,6 +105,19 @@ class RedisSingleUse:
         await self._learn_topology()
         for partition in range(self._partitions):
             await self._run(LIFT, self._state_keys(partition), [])
+
+    async def answers(self) -> bool:
+        """Whether the server answers at all."""
+        try:
+            await self._learn_topology()
+            await self._run(PUBLISH, [self._key(0, "epoch")], [0])
+        except Unavailable:
+            return False
+        return True
+
+    async def faults(self) -> list[str]:
+        """What keeps the server from being trusted, one sentence each; empty when all is well. Never raises."""
+        return await check_redis(self._client)
 
     async def close(self) -> None:
         """Answer everyone who waits, then close the connections."""

@@ -7,9 +7,11 @@ import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+import asyncpg
 from sqlalchemy import delete, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authserver.oauth.single_use import Spending, Spent
 from authserver.storage.batching import Batcher
@@ -60,6 +62,23 @@ def first_uses(asked: Iterable[Key], inserted: set[Key], epoch: int) -> list[Spe
         answers.append(Spent(key in inserted, epoch))
         inserted.discard(key)
     return answers
+
+
+async def spend_on_postgresql(
+    connection: asyncpg.Connection[Any], batch: Sequence[tuple[Key, int]]
+) -> tuple[int, set[Key]]:
+    """Remember what is new, each until its time, in one statement; return the policy epoch and the new keys."""
+    issuers = [issuer for (issuer, _), _ in batch]
+    ids = [assertion_id for (_, assertion_id), _ in batch]
+    row = await connection.fetchrow(_SPEND_POSTGRESQL, issuers, ids, [until for _, until in batch])
+    assert row is not None  # noqa: S101 - the table of the epoch has one row, always
+    return row[0], set(zip(row[1], row[2], strict=True))
+
+
+async def spend_on_sqlite(connection: AsyncConnection, batch: Sequence[tuple[Key, int]]) -> set[Key]:
+    """Remember what is new, each until its time; return the new keys."""
+    asked = json.dumps([(*key, until) for key, until in batch])
+    return {(row.issuer, row.assertion_id) for row in await connection.execute(_SPEND_SQLITE, {"asked": asked})}
 
 
 class _Memory(Protocol):
@@ -129,11 +148,8 @@ class _PostgresMemory:
         self._held = DedicatedConnection(database.dsn, {"synchronous_commit": "off"})
 
     async def spend(self, batch: Sequence[tuple[Key, int]]) -> tuple[int, set[Key]]:
-        issuers = [issuer for (issuer, _), _ in batch]
-        ids = [assertion_id for (_, assertion_id), _ in batch]
         async with self._held.use() as connection:
-            row = await connection.fetchrow(_SPEND_POSTGRESQL, issuers, ids, [until for _, until in batch])
-        return row[0], set(zip(row[1], row[2], strict=True))
+            return await spend_on_postgresql(connection, batch)
 
     async def close(self) -> None:
         await self._held.close()
@@ -144,11 +160,8 @@ class _SqliteMemory:
         self._database = database
 
     async def spend(self, batch: Sequence[tuple[Key, int]]) -> tuple[int, set[Key]]:
-        asked = json.dumps([(*key, until) for key, until in batch])
         async with self._database.write(durable=False) as connection:
-            inserted = {
-                (row.issuer, row.assertion_id) for row in await connection.execute(_SPEND_SQLITE, {"asked": asked})
-            }
+            inserted = await spend_on_sqlite(connection, batch)
             return await read_epoch(connection), inserted
 
     async def close(self) -> None:

@@ -11,8 +11,15 @@ Checks = Mapping[str, Callable[[], Awaitable[str]]]
 """Each part by name, and a question that answers with a sentence when it is not ready, else with nothing."""
 
 
-def management_app(checks: Checks, metrics: CollectorRegistry) -> FastAPI:
-    """Serve `/livez` (the process answers), `/readyz` (it can decide) and `/metrics` (Prometheus text)."""
+Nodes = Callable[[], Awaitable[list[dict[str, object]]]]
+"""What every node last said of itself."""
+
+
+def management_app(checks: Checks, nodes: Nodes, metrics: CollectorRegistry) -> FastAPI:
+    """Serve `/livez` (the process answers), `/readyz` (it can decide), `/metrics` (Prometheus text) and `/api/v1/nodes`.
+
+    The last lists every node with the policy epoch it decides under and how many epochs it lags behind.
+    """
     app = FastAPI(title="Tillit management", openapi_url=None, redirect_slashes=False)
 
     @app.get("/livez")
@@ -28,5 +35,9 @@ def management_app(checks: Checks, metrics: CollectorRegistry) -> FastAPI:
     @app.get("/metrics")
     async def prometheus() -> Response:
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/api/v1/nodes")
+    async def every_node() -> list[dict[str, object]]:
+        return await nodes()
 
     return app

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from authserver.grants.ports import Decisions
 from authserver.oauth.decision import Decision
+from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.unavailable import Unavailable
 from authserver.record.decisions import SqlDecisions
+from authserver.record.writing import Entry
 from authserver.storage.database import Database, open_database
 from tests.contract.conftest import Closer
 from tests.contract.registry import CONSUMER, NOW, OWNER, SUPPLIER
@@ -90,14 +92,40 @@ async def test_concurrent_commits_share_transactions(record: SqlDecisions, monke
     written: list[int] = []
     write = record._writer.write
 
-    async def counted(batch: Sequence[tuple[Any, ...]]) -> None:
+    async def counted(batch: Sequence[Entry]) -> list[bool]:
         written.append(len(batch))
-        await write(batch)
+        return await write(batch)
 
     monkeypatch.setattr(record._writer, "write", counted)
     await asyncio.gather(*(record.commit(decision(number)) for number in range(200)))
     assert sum(written) == 200
     assert len(written) < 5
+
+
+async def test_the_record_has_the_last_word_on_single_use(database: Database) -> None:
+    """With the last word, of two tokens for one assertion one is recorded, from whichever connection, and told apart."""
+    first, second = SqlDecisions(database, last_word=True), SqlDecisions(database, last_word=True)
+    claims = [decision(number, assertion_id="the-same", remember_until=NOW + 100) for number in range(20)]
+    answers = await asyncio.gather(
+        *(record.commit(each) for record, each in zip((first, second) * 10, claims, strict=True)),
+        return_exceptions=True,
+    )
+    refusals = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert len(refusals) == 19
+    assert {refusal.reason for refusal in refusals} == {Reason.REPLAYED}
+    assert await first.count("issued") == 1
+    await first.close()
+    await second.close()
+
+
+async def test_the_last_word_lets_refusals_be_recorded_as_often_as_they_happen(database: Database) -> None:
+    """A refused request has used nothing up: the same assertion may be refused again, and then have its token."""
+    record = SqlDecisions(database, last_word=True)
+    await record.commit(decision(1, outcome="refused", assertion_id="the-same"))
+    await record.commit(decision(2, outcome="refused", assertion_id="the-same"))
+    await record.commit(decision(3, assertion_id="the-same", remember_until=NOW + 100))
+    assert await record.count() == 3
+    await record.close()
 
 
 async def test_recent_decisions_by_party_and_client(record: SqlDecisions) -> None:

@@ -1,0 +1,128 @@
+"""Opening a node: every adapter constructed once, frozen, and closed in the reverse order of need."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from secrets import token_urlsafe
+
+from prometheus_client import CollectorRegistry
+
+from authserver import __version__
+from authserver.grants.exchange import Exchange
+from authserver.grants.judgement import Judge
+from authserver.keys.jwks import RSA_ONLY, KeySet
+from authserver.keys.ring import KeyRing
+from authserver.keys.signer import RingSigner
+from authserver.oauth.profiles import MASKINPORTEN
+from authserver.record.decisions import SqlDecisions
+from authserver.services.background import every, run
+from authserver.services.health import Check, node_metrics, readiness_checks
+from authserver.services.stores import NotReadyError, clock, open_key_ring, ready_database, ready_redis
+from authserver.settings import Settings
+from authserver.storage.database import Database
+from authserver.storage.nodes import SqlNodes
+from authserver.storage.registry_store import SqlRegistryStore
+from authserver.storage.single_use_redis import RedisSingleUse
+from authserver.storage.single_use_sql import SqlSingleUse
+from authserver.storage.snapshot import Snapshot
+
+_POLL_SECONDS = 1.0
+_PURGE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a node works with. `checks` answer with a sentence when their part is not ready."""
+
+    settings: Settings
+    store: SqlRegistryStore
+    nodes: SqlNodes
+    exchange: Exchange
+    jwks: Callable[[], KeySet]
+    checks: dict[str, Check]
+    metrics: CollectorRegistry
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open a node's services, waiting for database and Redis if need be; close them when done, flushing first.
+
+    Raises NotReadyError if the authority is not initialised or Redis must not be trusted, SettingsError, and
+    BrokenKeyError.
+    """
+    async with AsyncExitStack() as stack:
+        ring = open_key_ring(settings)
+        if not ring.list():
+            raise NotReadyError("There are no signing keys; run: authserver init")
+        database = await ready_database(settings, stack)
+        redis = await ready_redis(settings, stack)
+        store = SqlRegistryStore(database, redis.publish_epoch if redis else None)
+        snapshot = Snapshot(store)
+        stack.push_async_callback(snapshot.close)
+        await snapshot.refresh()
+        nodes = SqlNodes(database)
+        exchange = _exchange(settings, stack, database, redis, snapshot, ring)
+        await run(stack, snapshot.run_poll(_POLL_SECONDS))
+        await run(stack, every(_POLL_SECONDS, lambda: _repeat_epoch(store, redis)))
+        await run(stack, every(_POLL_SECONDS, lambda: nodes.beat(exchange.node, __version__, snapshot.epoch, clock())))
+        await run(stack, every(_PURGE_SECONDS, lambda: SqlSingleUse(database).purge(clock())))
+        yield Services(
+            settings=settings,
+            store=store,
+            nodes=nodes,
+            exchange=exchange,
+            jwks=_served_keys(settings, ring),
+            checks=readiness_checks(store, redis, ring),
+            metrics=node_metrics(snapshot),
+        )
+
+
+def _exchange(
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    redis: RedisSingleUse | None,
+    snapshot: Snapshot,
+    ring: KeyRing,
+) -> Exchange:
+    """Put the token request together; what it opens is flushed and closed with the stack."""
+    signer = RingSigner(ring, clock)
+    stack.callback(signer.close)
+    # Redis may forget, by a restart or a failover; then the record keeps the last word on single use.
+    decisions = SqlDecisions(database, last_word=redis is not None)
+    stack.push_async_callback(decisions.close)
+    single_use = redis or SqlSingleUse(database)
+    if redis is None:
+        stack.push_async_callback(single_use.close)
+    return Exchange(
+        issuer=settings.issuer,
+        node=f"{socket.gethostname()}:{os.getpid()}",
+        judge=Judge(snapshot, settings.issuer, settings.profile),
+        registry=snapshot,
+        single_use=single_use,
+        signer=signer,
+        decisions=decisions,
+        clock=clock,
+        new_id=new_id,
+    )
+
+
+async def _repeat_epoch(store: SqlRegistryStore, redis: RedisSingleUse | None) -> None:
+    """Announce what a crash between commit and announcement, or a restart of Redis, kept from being announced."""
+    if redis is not None:
+        await redis.publish_epoch(await store.epoch())
+
+
+def _served_keys(settings: Settings, ring: KeyRing) -> Callable[[], KeySet]:
+    """Under `maskinporten` only RSA keys are published: strict readers fail a whole set on one odd key."""
+    algorithms = RSA_ONLY if settings.profile == MASKINPORTEN else None
+    return lambda: ring.jwks(clock(), algorithms=algorithms)
+
+
+def new_id() -> str:
+    """Return an unguessable id: 256 bits as 43 URL-safe characters."""
+    return token_urlsafe(32)
