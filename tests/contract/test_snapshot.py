@@ -269,6 +269,7 @@ async def test_the_poll_repairs_what_was_not_announced(snapshot: Snapshot, sourc
     assert await announced.get() == 2
     assert (await snapshot.facts([CLIENT.ref]))[CLIENT.ref] == OFF
     polling.cancel()
+    await asyncio.wait([polling])
 
 
 async def test_the_poll_outlives_a_silent_database(
@@ -290,6 +291,7 @@ async def test_the_poll_outlives_a_silent_database(
     assert await announced.get() == 2
     assert silent.is_set()
     polling.cancel()
+    await asyncio.wait([polling])
 
 
 async def test_a_restored_database_empties_the_snapshot(snapshot: Snapshot, source: Watched) -> None:
