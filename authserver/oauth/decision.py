@@ -14,7 +14,8 @@ class Decision:
 
     `trace_id` (32 hex digits) identifies it; `at` is in seconds; `epoch` is the policy epoch it was decided under.
     `code` and `reason` say why a request was refused and are empty when a token was issued. `assertion_id` is the
-    replay key of the assertion, to be remembered until `remember_until`, which is not kept; `token_jti`, `token_sha256` (hex) and `token_expires_at` identify the token.
+    replay key of the assertion, to be remembered until `remember_until`, which is not kept; `token_jti`,
+    `token_sha256` (hex) and `token_expires_at` identify the token.
     """
 
     trace_id: str

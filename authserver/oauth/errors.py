@@ -128,7 +128,8 @@ class Reason(Enum):
         "invalid_request",
         400,
         "AS-208",
-        "Validation of JWT claim failed: The combination consumer_org in claim and delegation scope on client is invalid.",
+        "Validation of JWT claim failed: "
+        "The combination consumer_org in claim and delegation scope on client is invalid.",
     )
     AUTHORIZATION_DETAILS = _row("invalid_authorization_details", 400, "MP-301", "Unknown authorization details type.")
     ACCESS = _row("forbidden", 403, "MP-250", "Consumer has not been granted access to the scope {value}.")
@@ -176,7 +177,7 @@ _FAULTS_OF_ASSERTIONS = frozenset(
 )
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
+class Refusal(Exception):
     """A request refused by rule. Rendered in one place, `web/render.py`.
 
     `value` fills the sentence and must come from the registry or from our own tables, never from unproven input;
