@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from authserver.settings import Settings
-from tests.journeys.composition import Composition
+from tests.journeys.composition import SECONDS, Composition
 from tests.support.http import Answer, post_form, request
 from tests.support.registrar import RegisteredClient, Registrar
 
@@ -34,10 +34,15 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
 
 @pytest.fixture(scope="module")
 def client(composition: Composition) -> Iterator[RegisteredClient]:
-    url = composition.secret("database-url").strip()
-    registrar = Registrar(Settings(issuer=composition.issuer, database_url=url))
+    database, redis = (composition.secret(name).strip() for name in ("database-url", "redis-url"))
+    registrar = Registrar(Settings(issuer=composition.issuer, database_url=database, redis_url=redis))
     registrar.scope(SCOPE)
-    yield registrar.granted_client(SCOPE)
+    registered = registrar.granted_client(SCOPE)
+    # Nothing is issued on a Valkey that is new to the nodes until they have announced the policy epoch to it.
+    deadline = time.monotonic() + SECONDS
+    while ask(composition, registered).status == 503 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    yield registered
     registrar.close()
 
 
