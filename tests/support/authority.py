@@ -17,15 +17,20 @@ nothing of pytest.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +38,6 @@ from authserver.services import migrate, open_key_ring
 from authserver.settings import Settings
 from tests.support.http import Answer, Form, post_form, request
 from tests.support.registrar import RegisteredClient, Registrar
-from tests.support.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -48,9 +52,10 @@ class Authority:
     """
 
     def __init__(self, directory: Path, **settings: Any) -> None:
-        port = settings.setdefault("port", free_port())
+        free = free_ports(1 + settings.get("workers", 1))
+        port = settings.setdefault("port", free[0])
         settings.setdefault("issuer", f"http://127.0.0.1:{port}/")
-        settings.setdefault("management_port", free_port())
+        settings.setdefault("management_port", free[1])
         settings.setdefault("database_url", f"sqlite+aiosqlite:///{directory}/authority.db")
         settings.setdefault("keys_dir", directory / "keys")
         self.directory = directory
@@ -90,9 +95,10 @@ class Authority:
         return Registrar(self.settings)
 
     def init(self) -> None:
-        """Do what `authserver init` does: migrate the database, make the first signing keys."""
+        """Do what `authserver init` does; the signing keys are made once and copied, for that takes a second."""
         asyncio.run(migrate(self.settings))
-        open_key_ring(self.settings).init()
+        if not self.settings.keys_dir.exists():
+            shutil.copytree(_signing_keys(), self.settings.keys_dir)
 
     def environment(self) -> dict[str, str]:
         """The environment that tells the program these settings."""
@@ -153,6 +159,28 @@ class Authority:
         self.stop()
         if "registry" in self.__dict__:
             self.registry.close()
+
+
+def free_ports(count: int) -> range:
+    """Ports in a row that are free on loopback, below those that the system gives to connections by itself."""
+    while True:
+        first = random.randrange(10_000, 32_000 - count)
+        ports = range(first, first + count)
+        try:
+            for port in ports:
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return ports
+
+
+@cache
+def _signing_keys() -> Path:
+    """Make the first signing keys, as `authserver init` does, in a directory that goes when this process ends."""
+    directory = Path(tempfile.mkdtemp(prefix="tillit-keys-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    open_key_ring(Settings(keys_dir=directory / "keys")).init()
+    return directory / "keys"
 
 
 @contextmanager
