@@ -64,6 +64,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         snapshot = Snapshot(store)
         stack.push_async_callback(snapshot.close)
         await snapshot.refresh()
+        await _repeat_epoch(store, redis)
         nodes = SqlNodes(database)
         exchange = _exchange(settings, stack, database, redis, snapshot, ring)
         await run(stack, snapshot.run_poll(_POLL_SECONDS))
@@ -114,7 +115,7 @@ def _exchange(
 async def _repeat_epoch(store: SqlRegistryStore, redis: RedisSingleUse | None) -> None:
     """Announce what a crash between commit and announcement, or a restart of Redis, kept from being announced."""
     if redis is not None:
-        await redis.publish_epoch(await store.epoch())
+        await redis.announce(store.epoch)
 
 
 def _served_keys(settings: Settings, ring: KeyRing) -> Callable[[], KeySet]:

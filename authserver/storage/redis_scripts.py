@@ -51,6 +51,24 @@ end
 return 1
 """)
 
+# Any key of the partition. Returns the run id of the server that holds it.
+RUN: Final = Script(f"return {_RUN_ID}")
+
+# KEYS: run id served under, pause, epoch. ARGV: the run id read before the epoch was, and that epoch. Keeps the greater
+# epoch, and lets that very run serve from then on. Returns 0 when another run has begun meanwhile.
+ANNOUNCE: Final = Script(f"""
+if {_RUN_ID} ~= ARGV[1] then
+  return 0
+end
+local held = tonumber(redis.call('GET', KEYS[3]))
+if not held or tonumber(ARGV[2]) > held then
+  redis.call('SET', KEYS[3], ARGV[2])
+end
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2])
+return 1
+""")
+
 # KEYS: run id served under, pause, epoch.
 LIFT: Final = Script(f"""
 redis.call('SET', KEYS[1], {_RUN_ID})

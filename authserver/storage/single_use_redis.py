@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -25,7 +25,7 @@ from authserver.oauth.single_use import Spending, Spent
 from authserver.oauth.unavailable import Unavailable
 from authserver.storage.batching import Batcher
 from authserver.storage.redis_client import RedisClient, check_redis
-from authserver.storage.redis_scripts import LIFT, PUBLISH, SPEND, Script
+from authserver.storage.redis_scripts import ANNOUNCE, LIFT, PUBLISH, RUN, SPEND, Script
 from authserver.storage.single_use_sql import PART, key_of
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,18 @@ class RedisSingleUse:
             if isinstance(answer, BaseException):
                 raise Unavailable(PART, certain=False) from answer
 
+    async def announce(self, latest: Callable[[], Awaitable[int]]) -> None:
+        """Let every partition serve at once under the policy epoch that `latest` reads, whatever it has forgotten.
+
+        Only where something else has the last word on single use. The epoch is read after each server's run has begun:
+        what was answered as effective under an earlier run is in it. Raises Unavailable, and what `latest` raises.
+        """
+        await self._learn_topology()
+        runs = [await self._run(RUN, [self._key(partition, "run")], []) for partition in range(self._partitions)]
+        epoch = await latest()
+        for partition, run in enumerate(runs):
+            await self._run(ANNOUNCE, self._state_keys(partition), [run, epoch])
+
     async def lift_pause(self) -> None:
         """Spend at once although the server is new to us. Only for an authority that has never issued a token.
 
@@ -110,7 +122,7 @@ class RedisSingleUse:
         """Whether the server answers at all."""
         try:
             await self._learn_topology()
-            await self._run(PUBLISH, [self._key(0, "epoch")], [0])
+            await self._run(RUN, [self._key(0, "run")], [])
         except Unavailable:
             return False
         return True
@@ -159,7 +171,7 @@ class RedisSingleUse:
             except Exception as error:
                 raise Unavailable(PART) from error
 
-    async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[int]) -> Any:
+    async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[int | str | bytes]) -> Any:
         try:
             try:
                 return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)

@@ -74,18 +74,18 @@ def cpu_seconds(roots: Sequence[int]) -> float:
     """Processor time so far of these processes, their living descendants, and the dead ones they waited for."""
     ticks = 0
     for pid in _family(roots):
-        fields = _stat(pid)
-        ticks += sum(int(field) for field in fields[11:15])
+        ticks += sum(int(field) for field in _stat(pid)[11:15])
     return ticks / _TICKS
 
 
 def resident_bytes(roots: Sequence[int]) -> int:
     """Resident memory of these processes and their descendants; a page shared by two counts twice."""
-    return sum(int(_stat(pid)[21]) for pid in _family(roots)) * _PAGE
+    return sum(int(fields[21]) for pid in _family(roots) if (fields := _stat(pid))) * _PAGE
 
 
 def _family(roots: Sequence[int]) -> set[int]:
-    parents = {pid: int(_stat(pid)[1]) for pid in _pids()}
+    # A process that ended since it was listed has nothing to say.
+    parents = {pid: int(fields[1]) for pid in _pids() if (fields := _stat(pid))}
     family = set(roots)
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more

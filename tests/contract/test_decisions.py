@@ -1,7 +1,7 @@
 """The record of decisions: what was answered is there, and what failed is told apart from what may be there."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from authserver.oauth.unavailable import Unavailable
 from authserver.record.decisions import SqlDecisions
 from authserver.record.writing import Entry
 from authserver.storage.database import Database, open_database
+from authserver.storage.migrations import migrate
 from tests.contract.conftest import Closer
 from tests.contract.registry import CONSUMER, NOW, OWNER, SUPPLIER
 from tests.support import servers
@@ -103,7 +104,7 @@ async def test_concurrent_commits_share_transactions(record: SqlDecisions, monke
 
 
 async def test_the_record_has_the_last_word_on_single_use(database: Database) -> None:
-    """With the last word, of two tokens for one assertion one is recorded, from whichever connection, and told apart."""
+    """With the last word, of two tokens for one assertion one is recorded, whichever connection asked first."""
     first, second = SqlDecisions(database, last_word=True), SqlDecisions(database, last_word=True)
     claims = [decision(number, assertion_id="the-same", remember_until=NOW + 100) for number in range(20)]
     answers = await asyncio.gather(
@@ -253,24 +254,28 @@ async def test_a_connection_lost_during_the_commit_is_uncertain(postgresql_url: 
     assert not failed.value.certain
 
 
-async def test_a_restarted_postgresql_is_found_again(names: Iterator[int], closing: Closer) -> None:
-    """After the server was killed and started, commits succeed without restarting the node."""
-    from authserver.storage.migrations import migrate
-
+@pytest.fixture
+async def own_server() -> AsyncIterator[servers.PostgresServer]:
+    """A PostgreSQL of the test's own, migrated, to be hurt; it outlives what the test opened on it."""
     with servers.postgres() as server:
         await migrate(server.url())
-        database = open_database(server.url())
-        closing(database.close)
-        record = SqlDecisions(database)
-        closing(record.close)
-        await record.commit(decision(1))
-        server.kill()
-        with pytest.raises(Unavailable):
-            await record.commit(decision(2))
-        server.start()
-        await record.commit(decision(3))
-        assert await record.by_trace_id(decision(1).trace_id) is not None
-        assert await record.by_trace_id(decision(3).trace_id) is not None
+        yield server
+
+
+async def test_a_restarted_postgresql_is_found_again(own_server: servers.PostgresServer, closing: Closer) -> None:
+    """After the server was killed and started, commits succeed without restarting the node."""
+    database = open_database(own_server.url())
+    closing(database.close)
+    record = SqlDecisions(database)
+    closing(record.close)
+    await record.commit(decision(1))
+    own_server.kill()
+    with pytest.raises(Unavailable):
+        await record.commit(decision(2))
+    own_server.start()
+    await record.commit(decision(3))
+    assert await record.by_trace_id(decision(1).trace_id) is not None
+    assert await record.by_trace_id(decision(3).trace_id) is not None
 
 
 async def test_the_commit_waits_for_the_disk_whatever_the_default(postgresql_url: str, closing: Closer) -> None:

@@ -5,6 +5,7 @@ import gc
 import signal
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from redis.asyncio import Redis
@@ -111,6 +112,44 @@ async def test_a_memory_restored_from_disk_pauses_too(closing: Closer) -> None:
             with pytest.raises(Unavailable):
                 await first_use(memory, f"after-{attempt}")
         assert server.cli("EXISTS", "{tillit:0/1}:epoch") == "0"
+
+
+async def test_an_announcement_lets_a_forgetful_memory_serve_at_once(
+    server: servers.ValkeyServer, closing: Closer
+) -> None:
+    """Where something else has the last word, a restart costs no pause, and the epoch served is the latest."""
+    memory = node(server.url, closing)
+
+    async def latest() -> int:
+        return 7
+
+    await memory.announce(latest)
+    assert await memory.spend(spending("jti-1"), NOW) == Spent(first_use=True, epoch=7)
+    server.kill()
+    server.start()
+    with pytest.raises(Unavailable):
+        await first_use(memory, "jti-2")
+    await memory.announce(latest)
+    assert await memory.spend(spending("jti-3"), NOW) == Spent(first_use=True, epoch=7)
+
+
+async def test_an_announcement_read_before_a_restart_serves_nothing(
+    server: servers.ValkeyServer, closing: Closer
+) -> None:
+    """An epoch read while an earlier run still served may be older than what that run had announced."""
+    memory = node(server.url, closing)
+    await memory.announce(lambda: asyncio.sleep(0, 3))
+
+    async def restart_meanwhile() -> int:
+        server.kill()
+        server.start()
+        return 3
+
+    with suppress(Unavailable):  # the first word to the new run may meet the end of the old connection
+        await memory.announce(restart_meanwhile)
+    for attempt in range(2):
+        with pytest.raises(Unavailable):
+            await first_use(memory, f"jti-{attempt}")
 
 
 async def test_a_flushed_memory_pauses(server: servers.ValkeyServer, closing: Closer) -> None:

@@ -70,6 +70,16 @@ def test_new_key_is_found_by_its_first_token(
     assert authority.hits["/jwk"] == 2
 
 
+def test_rotation_just_after_the_first_fetch_is_noticed_at_once(
+    source: JwksSource, authority: StubAuthority, keys: Keys
+) -> None:
+    """A key published a moment after the keys were first fetched is found with the first token it signs."""
+    source.key("as-1", "ES256")
+    authority.jwks.append(public_jwk(keys.ed25519, "as-2", "Ed25519"))
+
+    assert source.key("as-2", "Ed25519") == keys.ed25519.public_key()
+
+
 def test_flood_does_not_hide_a_rotation(
     source: JwksSource, authority: StubAuthority, keys: Keys, clock: ManualClock
 ) -> None:

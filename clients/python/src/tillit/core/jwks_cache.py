@@ -23,8 +23,8 @@ class JwksLimits:
     """Times in seconds.
 
     Keys older than `soft_ttl` (or the Cache-Control max-age the authority states, up to an hour) are fetched anew, and
-    used meanwhile and while that fails; keys older than `hard_ttl` are used no more. Two fetches are at least
-    `cooldown` apart; after a failure the wait starts at one second and doubles up to `cooldown`. A key id that a fetch
+    used meanwhile and while that fails; keys older than `hard_ttl` are used no more. A fetch for an unknown key id is
+    followed by no other for `cooldown`; after a failure the wait starts at one second and doubles up to `cooldown`. A key id that a fetch
     did not bring is not fetched for again for `negative_ttl`; `negative_kids` such ids are remembered.
     """
 
@@ -101,14 +101,16 @@ class JwksCache:
 
     def succeeded(self, keys: KeySet | None, etag: str | None, max_age: float | None, now: float) -> None:
         """A fetch ended well; `keys` is None when they had not changed."""
+        due = self.keys is None or now - self.fetched_at >= _AHEAD * self._soft_ttl
         if keys is not None:
             self.keys, self.etag = keys, etag
         longest = max(self.limits.soft_ttl, min(_MAX_SOFT_TTL, self.limits.hard_ttl))
         self._soft_ttl = min(max(max_age or 0.0, self.limits.soft_ttl), longest)
+        # The ration is for fetches that an unknown key id caused; one on schedule must not hide the rotation after it.
+        self._may_fetch_at = now if due else now + self.limits.cooldown
         self.fetched_at = now
         self.last_error = None
         self._failures = 0
-        self._may_fetch_at = now + self.limits.cooldown
 
     def failed(self, reason: str, now: float) -> None:
         """A fetch failed. What is known stays known."""
