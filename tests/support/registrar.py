@@ -203,7 +203,11 @@ class Registrar:
 
     def narrow(self, name: str, *integration_types: str) -> None:
         """Let a scope admit only these kinds of clients from now on, as a change of the scope does."""
-        self._run(self._narrow(name, integration_types))
+        self._run(self._change_scope(name, allowed_integration_types=integration_types))
+
+    def stop_delegation(self, name: str) -> None:
+        """Let a scope be delegated no more, as a change of the scope does."""
+        self._run(self._change_scope(name, delegation_source=None))
 
     def owner(self, scope: str) -> str:
         """The organisation that owns a scope."""
@@ -213,11 +217,11 @@ class Registrar:
         async with self._database.read() as connection:
             return [dict(row) for row in (await connection.execute(text(query), values)).mappings()]
 
-    async def _narrow(self, name: str, integration_types: tuple[str, ...]) -> None:
+    async def _change_scope(self, name: str, **terms: Any) -> None:
         async with self._store.change(OPERATOR, int(time.time())) as change:
             scope = await change.get(Ref("scope", name))
             if isinstance(scope, Scope):
-                await change.put(replace(scope, allowed_integration_types=integration_types))
+                await change.put(replace(scope, **terms))
 
     def _do(self, use_case: Callable[..., Coroutine[Any, Any, T]], **terms: Any) -> T:
         """Apply a use-case as the operator, now."""
