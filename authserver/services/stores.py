@@ -105,8 +105,12 @@ def _redis(settings: Settings) -> RedisSingleUse | None:
 
 async def _check_revision(database: Database) -> None:
     with answering("database"):
-        revision = await migrations.current_revision(database)
-    if revision is None:
-        raise NotReadyError("The database has not been set up; run: authserver init")
-    if revision != migrations.head_revision():
-        raise NotReadyError("The database is of another version than this program; run: authserver init")
+        match await migrations.standing(database):
+            case migrations.Standing.EMPTY:
+                raise NotReadyError("The database has not been set up; run: authserver init")
+            case migrations.Standing.OLDER:
+                raise NotReadyError("The database is of an older version than this program; run: authserver init")
+            case migrations.Standing.AHEAD:
+                raise NotReadyError("The database is of a later version than this program; upgrade the program")
+            case migrations.Standing.FIT:
+                return

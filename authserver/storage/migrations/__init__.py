@@ -1,14 +1,15 @@
-"""The schema's history, and the two calls that read and advance it."""
+"""The schema's history: how a database stands to this program, and the call that advances it."""
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from authserver.storage.database import Database, open_database
 
@@ -16,10 +17,20 @@ from authserver.storage.database import Database, open_database
 _MIGRATION_LOCK = 0x7111_17
 
 
-async def migrate(database_url: str) -> str:
-    """Bring the database to the newest revision, in one transaction, and return that revision.
+class Standing(Enum):
+    """How a database stands to this program."""
 
-    Nodes that start at once wait for each other. Raises what the driver and the network raise.
+    EMPTY = "never migrated"
+    OLDER = "at a revision before this program's"
+    FIT = "at this program's revision, or at a later one that says it can be worked on by this program"
+    AHEAD = "at a later revision, made for later programs alone"
+
+
+async def migrate(database_url: str) -> str:
+    """Bring the database to the newest revision, in one transaction, and return the revision it is at then.
+
+    Nodes that start at once wait for each other. A database that a later program has migrated is left alone. Raises
+    what the driver and the network raise.
     """
     database = open_database(database_url)
     try:
@@ -27,8 +38,7 @@ async def migrate(database_url: str) -> str:
             if database.dialect == "postgresql":
                 await connection.execute(text("SET LOCAL statement_timeout = 0"))
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            await connection.run_sync(_upgrade)
-        return head_revision()
+            return await connection.run_sync(_upgrade)
     finally:
         await database.close()
 
@@ -36,7 +46,13 @@ async def migrate(database_url: str) -> str:
 async def current_revision(database: Database) -> str | None:
     """The revision the database is at, None when it was never migrated."""
     async with database.read() as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        return await connection.run_sync(_revision)
+
+
+async def standing(database: Database) -> Standing:
+    """Tell how the database stands to this program. Raises what the driver and the network raise."""
+    async with database.read() as connection:
+        return await connection.run_sync(_standing)
 
 
 def head_revision() -> str:
@@ -53,7 +69,28 @@ def _config() -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def _upgrade(connection: Connection) -> str:
+    if _standing(connection) in {Standing.EMPTY, Standing.OLDER}:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return _revision(connection) or ""
+
+
+def _standing(connection: Connection) -> Standing:
+    revision, head = _revision(connection), head_revision()
+    if revision is None:
+        return Standing.EMPTY
+    if revision == head:
+        return Standing.FIT
+    if revision in {known.revision for known in ScriptDirectory.from_config(_config()).walk_revisions()}:
+        return Standing.OLDER
+    # Later programs say in this table how old a program may be; revisions are numbers of four digits, in order.
+    if not inspect(connection).has_table("compatibility"):
+        return Standing.AHEAD
+    oldest = connection.execute(text("SELECT oldest_revision FROM compatibility")).scalar_one()
+    return Standing.FIT if oldest <= head else Standing.AHEAD
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
