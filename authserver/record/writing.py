@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
@@ -138,6 +139,14 @@ def _firsts(batch: Sequence[Entry], inserted: set[Key]) -> list[bool]:
 def _storable(value: str | int | tuple[str, ...]) -> str | int:
     if isinstance(value, int):
         return value
-    content = value if isinstance(value, str) else canonical_json(list(value))
+    content = value if isinstance(value, str) else _as_json(value)
+    if content.isprintable() and content.isascii():
+        return content
     # PostgreSQL stores neither NUL nor what UTF-8 cannot say.
     return content.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+# The same few scopes and audiences come with every request of a client.
+@lru_cache(maxsize=4096)
+def _as_json(value: tuple[str, ...]) -> str:
+    return canonical_json(list(value))

@@ -28,7 +28,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
             failing = False
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the work is tried again
             if not failing:
                 structlog.get_logger("authserver").warning("background work fails", fault=str(fault))
             failing = True

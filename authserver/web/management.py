@@ -16,9 +16,9 @@ Nodes = Callable[[], Awaitable[list[dict[str, object]]]]
 
 
 def management_app(checks: Checks, nodes: Nodes, metrics: CollectorRegistry) -> FastAPI:
-    """Serve `/livez` (the process answers), `/readyz` (it can decide), `/metrics` (Prometheus text) and `/api/v1/nodes`.
+    """Serve `/livez` (the process answers), `/readyz` (it can decide), `/metrics` (Prometheus text), `/api/v1/nodes`.
 
-    The last lists every node with the policy epoch it decides under and how many epochs it lags behind.
+    The last tells every node with the policy epoch it decides under and how many epochs it lags behind.
     """
     app = FastAPI(title="Tillit management", openapi_url=None, redirect_slashes=False)
 

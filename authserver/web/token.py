@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import orjson
 
 from authserver.oauth import request
 from authserver.oauth.errors import Reason, Refusal
@@ -27,7 +28,7 @@ def token_endpoint(exchange: Exchange, new_trace_id: Callable[[], str], observe:
         trace_id = new_trace_id()
         try:
             form = await read_form(scope, receive)
-            body = json.dumps(await exchange(request.parse(form), trace_id), separators=(",", ":")).encode("ascii")
+            body = orjson.dumps(await exchange(request.parse(form), trace_id))
         except ClientGone:
             return
         except Refusal as refusal:
