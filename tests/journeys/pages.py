@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 OURS = ("AUTHSERVER_", "TILLIT_", "MASKINPORTEN_")
-BLOCK = re.compile(r"(?:^<!-- (?P<comment>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<comment>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 COMMENT = re.compile(r"run: background, until \d+|run: exits 1|run: no, because .+|file: [\w.]+")
 
 
@@ -62,8 +64,10 @@ def blocks(page: Path) -> list[Block]:
         elif match["language"] in ("sh", "python"):
             if comment and not COMMENT.fullmatch(comment):
                 raise Broken(f"{where}: {comment!r} says nothing")
+            if comment.startswith("file: ") and f"`{comment[6:]}`" not in content:
+                raise Broken(f"{where}: the reader is not told to save it")
             found.append(Block(where, match["language"], match["text"], comment))
-    if 2 * seen != len(re.findall(r"^\s*(?:```|~~~)", content, re.M)):
+    if 2 * seen != len(re.findall(r"^\s*(?:```|~~~)", content, re.MULTILINE)):
         raise Broken(f"{page.name}: a fence that cannot be read, perhaps an indented one")
     return found
 
@@ -102,18 +106,14 @@ class Terminal:
 
     def leave_running(self, text: str, port: int) -> None:
         """Start what the text says and return once the port answers. Raises Broken, with what it printed."""
+        if not _waited(lambda: not _answers(port)):
+            raise Broken(f"something else answers on port {port}")
         script = self._saved(text)
         log = script.with_suffix(".log")
-        self._say(f". {script} >{log} 2>&1 </dev/null &\n")
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise Broken(f"nothing answers on port {port}:\n{log.read_text(encoding='utf-8')}")
+        # A shell of its own: this one, forked, would keep our pipe open for as long as the program runs.
+        self._say(f"sh -e {script} >{log} 2>&1 </dev/null &\n")
+        if not _waited(lambda: _answers(port)):
+            raise Broken(f"nothing answers on port {port}:\n{log.read_text(encoding='utf-8')}")
 
     def close(self) -> None:
         """End the shell and everything that it left running."""
@@ -145,7 +145,7 @@ def terminal(directory: Path, scratch: Path, environment: Mapping[str, str]) -> 
 
 
 def follow(page: Path, opened: Terminal, directory: Path, here: Mapping[str, str]) -> None:
-    """Do what a page says. `here` holds what words of the page are on this machine. Raises Broken at the first fault."""
+    """Do what a page says. `here` holds what words of it are on this machine. Raises Broken at the first fault."""
     for block in blocks(page):
         if block.comment.startswith("run: no"):
             continue
@@ -172,7 +172,7 @@ def matches(shown: str, printed: str) -> bool:
     """Tell whether a text was printed as the page shows it; white space at the ends of lines does not count."""
     lines = [".*" if line.strip() == "…" else _pattern(line.rstrip()) for line in shown.strip().splitlines()]
     actual = "\n".join(line.rstrip() for line in printed.strip().splitlines())
-    return re.fullmatch("\n".join(lines), actual, re.S) is not None
+    return re.fullmatch("\n".join(lines), actual, re.DOTALL) is not None
 
 
 def _pattern(line: str) -> str:
@@ -181,6 +181,22 @@ def _pattern(line: str) -> str:
 
 def _local(text: str, here: Mapping[str, str]) -> str:
     return re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], text)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _waited(condition: Callable[[], bool]) -> bool:
+    """Wait for a condition; tell whether it came to be."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return met
 
 
 def _programs(scratch: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ GUIDES = (
 )
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {
-    "deploy-on-kubernetes": "tests/journeys/test_kubernetes.py",
+    "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
@@ -75,7 +76,8 @@ def shell(tmp_path: Path, environment: Mapping[str, str]) -> Iterator[Terminal]:
 
 def test_the_tutorial_works_as_it_stands(taught: tuple[Path, str]) -> None:
     """A newcomer who types the tutorial gets a token, calls the API, and is refused after the revocation."""
-    assert taught[1] == ""
+    fault = taught[1]
+    assert not fault, fault
 
 
 @pytest.mark.parametrize("guide", GUIDES)
@@ -106,6 +108,17 @@ def test_every_guide_is_tried_somewhere() -> None:
     assert {page.stem for page in (DOCS / "tutorial").glob("*.md")} == {"README", TUTORIAL.stem}
 
 
+def test_every_file_that_a_page_names_exists() -> None:
+    """A page that says where something stands, or which test tries to break it, names a file that is there."""
+    named = {
+        (page.name, file)
+        for page in DOCS.rglob("*.md")
+        for file in re.findall(r"`((?:authserver|clients|tests)/[\w./-]+\.py)`", page.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert [found for found in sorted(named) if not (ROOT / found[1]).exists()] == []
+
+
 def page(folder: Path, text: str) -> Path:
     """A page with this text."""
     written = folder / "page.md"
@@ -123,6 +136,7 @@ def page(folder: Path, text: str) -> Path:
         "<!-- run: exits 1 -->\n```sh\ntrue\n```\n",
         "```python\nraise ValueError\n```\n",
         "1. A list\n   ```sh\n   true\n   ```\n",
+        "<!-- file: secret.py -->\n```python\n```\n",
         "<!-- run: never -->\n```sh\ntrue\n```\n",
         "```text\nout of nowhere\n```\n",
     ],
@@ -136,7 +150,7 @@ def test_a_page_that_is_not_true_is_found_out(shell: Terminal, tmp_path: Path, t
 def test_a_page_is_one_terminal(shell: Terminal, tmp_path: Path) -> None:
     """Variables and the directory last from block to block, files are saved, and what fails on purpose ends nothing."""
     text = (
-        "<!-- file: said.py -->\n```python\nimport os\nprint(os.environ['SAID'], 8080)\n```\n"
+        "Save it as `said.py`.\n\n<!-- file: said.py -->\n```python\nimport os\nprint(os.environ['SAID'], 8080)\n```\n"
         "```sh\nexport SAID=hello\n```\n<!-- run: exits 1 -->\n```sh\nfalse\n```\n"
         "```sh\npython said.py\n```\n```text\nhello 8080\n```\n"
     )
@@ -144,7 +158,7 @@ def test_a_page_is_one_terminal(shell: Terminal, tmp_path: Path) -> None:
 
 
 def test_dots_stand_for_what_differs() -> None:
-    """An ellipsis matches within its line, alone on a line it matches any number of lines, and nothing else is loose."""
+    """An ellipsis matches within its line, alone on it any number of lines, and nothing else is loose."""
     assert matches("id …\n…\nend\n", "id 7   \n1\n2\nend")
     assert not matches("id …\nend\n", "id 7\n8\nend\n")
     assert not matches("a.c\n", "abc\n")
