@@ -6,13 +6,16 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authserver.cli.answer import answering
 from authserver.cli.desk import settings
 from authserver.settings import Settings
+
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
 Inherited = Annotated[
     tuple[int, int] | None, typer.Option("--worker", hidden=True, help="Descriptor to accept on, management port.")
@@ -55,19 +58,25 @@ def run(read: Settings, public: socket.socket, management_port: int, *, lifeline
 
 
 def log_as_json() -> None:
-    """Write logs as JSON lines to stderr, so that stdout stays free for documents."""
+    """Write logs as JSON lines to stderr, those of libraries too, so that stdout stays free for documents."""
+    import logging
+
     import structlog
 
+    entry: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    line: list[Processor] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*entry, *line],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=entry, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *line]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 def _new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

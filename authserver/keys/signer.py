@@ -15,6 +15,9 @@ from authserver.keys.signing_key import SigningKey
 from authserver.oauth.signed_token import SignedToken
 from authserver.oauth.unavailable import Unavailable
 
+# RFC 9068 §2.1: every resource server supports it.
+_KNOWN_TO_ALL = "RS256"
+
 
 class RingSigner:
     """The `Signer` port over a key ring. Close it when the server stops.
@@ -23,17 +26,23 @@ class RingSigner:
     (EC, Ed25519) runs at once, because handing it over would take longer than doing it.
     """
 
-    def __init__(self, ring: KeyRing, clock: Callable[[], int], *, threads: int = 2) -> None:
+    def __init__(
+        self, ring: KeyRing, clock: Callable[[], int], *, published: frozenset[str] | None = None, threads: int = 2
+    ) -> None:
+        """`published` names the algorithms whose keys validators are served, None meaning all."""
         self._ring = ring
         self._clock = clock
+        self._published = published
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sign")
         self._headers: dict[tuple[str, str], bytes] = {}
 
     async def sign(self, claims: dict[str, Any], *, alg: str, typ: str) -> SignedToken:
         """Sign the claims as a compact JWS (RFC 7515 §5.1) with the active key of this algorithm.
 
-        Raises Unavailable when there is none.
+        Where that key is not published the token is signed with RS256 instead. Raises Unavailable without a key.
         """
+        if self._published is not None and alg not in self._published:
+            alg = _KNOWN_TO_ALL
         key = self._ring.signing_key(alg, self._clock())
         if key is None:
             raise Unavailable("keys")

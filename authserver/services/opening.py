@@ -91,7 +91,7 @@ def _exchange(
     ring: KeyRing,
 ) -> Exchange:
     """Put the token request together; what it opens is flushed and closed with the stack."""
-    signer = RingSigner(ring, clock)
+    signer = RingSigner(ring, clock, published=_published(settings))
     stack.callback(signer.close)
     # Redis may forget, by a restart or a failover; then the record keeps the last word on single use.
     decisions = SqlDecisions(database, last_word=redis is not None)
@@ -119,9 +119,12 @@ async def _repeat_epoch(store: SqlRegistryStore, redis: RedisSingleUse | None) -
 
 
 def _served_keys(settings: Settings, ring: KeyRing) -> Callable[[], KeySet]:
+    return lambda: ring.jwks(clock(), algorithms=_published(settings))
+
+
+def _published(settings: Settings) -> frozenset[str] | None:
     """Under `maskinporten` only RSA keys are published: strict readers fail a whole set on one odd key."""
-    algorithms = RSA_ONLY if settings.profile == MASKINPORTEN else None
-    return lambda: ring.jwks(clock(), algorithms=algorithms)
+    return RSA_ONLY if settings.profile == MASKINPORTEN else None
 
 
 def new_id() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import sqlite3
@@ -67,6 +68,8 @@ def test_a_database_that_crashes_takes_no_record_with_it(tmp_path: Path) -> None
         assert {each.status for each in asked} == {200, 503}
         assert held(asked) <= recorded(authority)
         assert authority.ready()
+        # Whoever has something to say of it, the libraries included, says it in one JSON line.
+        assert all(json.loads(line)["event"] for line in authority.log.splitlines())
 
 
 def test_a_locked_database_is_503_and_never_two_tokens(tmp_path: Path) -> None:

@@ -166,3 +166,16 @@ def test_a_server_of_the_maskinporten_profile_takes_what_its_clients_send(maskin
     assert_refused(maskinporten.post(again), 400, "invalid_grant", "MP-012")
     long = maskinporten.token(client, iat=int(now), exp=int(now) + 181)
     assert_refused(long, 400, "invalid_grant", "AS-132")
+
+
+def test_every_token_verifies_with_a_published_key(authority: Authority, maskinporten: Authority) -> None:
+    """Whatever profiles server, client and scope have, the key that signed is in the served set."""
+    for server in (authority, maskinporten):
+        for client_profile in (None, "standard", "maskinporten"):
+            for scope_profile in (None, "standard", "maskinporten"):
+                scope = server.registry.scope(token_profile=scope_profile)
+                client = server.registry.granted_client(scope, alg="RS256", profile=client_profile)
+                shape = scope_profile or client_profile or server.settings.profile
+                token = server.token(client).token
+                assert verified(server, token)["client_id"] == client.id
+                assert header_of(token)["typ"] == ("at+jwt" if shape == "standard" else "JWT")
