@@ -19,6 +19,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
 )
+from redis.exceptions import ConnectionError as BrokenConnection
 
 from authserver.oauth.limits import LONGEST_ASSERTION_MEMORY
 from authserver.oauth.single_use import Spending, Spent
@@ -90,8 +91,7 @@ class RedisSingleUse:
         """
         await self._learn_topology()
         announced = await asyncio.gather(
-            *(self._run(PUBLISH, [self._key(partition, "epoch")], [epoch]) for partition in range(self._partitions)),
-            return_exceptions=True,
+            *(self._publish(partition, epoch) for partition in range(self._partitions)), return_exceptions=True
         )
         for answer in announced:
             if isinstance(answer, BaseException):
@@ -161,6 +161,20 @@ class RedisSingleUse:
         if epoch < 0:
             return [Unavailable(PART)] * len(items)
         return [Spent(bool(new), epoch) for new in first]
+
+    async def _publish(self, partition: int, epoch: int) -> None:
+        """Announce an epoch within one partition.
+
+        Said once more when the connection broke: it may have died with an earlier server, unnoticed until used.
+        """
+        keys = [self._key(partition, "epoch")]
+        try:
+            await self._run(PUBLISH, keys, [epoch])
+        except Unavailable as failure:
+            if not isinstance(failure.__cause__, BrokenConnection | OSError):
+                raise
+            await self._learn_topology()
+            await self._run(PUBLISH, keys, [epoch])
 
     async def _learn_topology(self) -> None:
         """Let the Cluster client learn who serves what, alone: when many calls find that out at once, they fail."""
