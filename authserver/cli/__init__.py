@@ -5,12 +5,14 @@ from __future__ import annotations
 import typer
 
 from authserver.cli.access import verbs as access
+from authserver.cli.backup import backup, restore, restored
 from authserver.cli.client import verbs as client
 from authserver.cli.delegation import verbs as delegation
 from authserver.cli.demo import demo
 from authserver.cli.doctor import doctor
 from authserver.cli.init import init
 from authserver.cli.keys import verbs as keys
+from authserver.cli.nodes import nodes
 from authserver.cli.organisation import verbs as organisation
 from authserver.cli.prefix import verbs as prefix
 from authserver.cli.scope import verbs as scope
@@ -30,6 +32,10 @@ app.command("serve")(serve)
 app.command("demo")(demo)
 app.command("doctor")(doctor)
 app.command("settings")(settings)
+app.command("nodes")(nodes)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("restored")(restored)
 app.add_typer(organisation, name="org")
 app.add_typer(prefix, name="prefix")
 app.add_typer(scope, name="scope")

@@ -8,7 +8,7 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import at_desk
+from authserver.cli.desk import at_desk, change_at_desk
 from authserver.cli.options import Json, Reason, noun
 from authserver.registry import access
 
@@ -21,20 +21,20 @@ Consumer = Annotated[str, typer.Argument(metavar="CONSUMER_ORGNO", help="Organis
 def grant(scope: Scope, consumer_orgno: Consumer, reason: Reason = "", as_json: Json = False) -> None:
     """Let a consumer have a scope."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(
+        changed = change_at_desk(
             lambda d: access.grant(d.store, d.actor, d.now, scope=scope, consumer_orgno=consumer_orgno, reason=reason)
         )
-        answer.record("The consumer has access.", documents.access(record))
+        answer.record("The consumer has access.", documents.access(changed.record), changed.effect)
 
 
 @verbs.command("revoke")
 def revoke(scope: Scope, consumer_orgno: Consumer, reason: Reason = "", as_json: Json = False) -> None:
     """Take a scope from a consumer; no token carries it from then on."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(
+        changed = change_at_desk(
             lambda d: access.revoke(d.store, d.actor, d.now, scope=scope, consumer_orgno=consumer_orgno, reason=reason)
         )
-        answer.record("The consumer has no access.", documents.access(record))
+        answer.record("The consumer has no access.", documents.access(changed.record), changed.effect)
 
 
 @verbs.command("list")

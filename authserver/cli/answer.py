@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -19,10 +20,35 @@ from authserver.cli.faults import expected, refusal_document
 
 Document = Mapping[str, Any]
 _TIMES: Final = frozenset(
-    {"expires_at", "valid_from", "valid_to", "created_at", "active_from", "retired_at", "removed_at"}
+    {
+        "expires_at",
+        "valid_from",
+        "valid_to",
+        "created_at",
+        "active_from",
+        "retired_at",
+        "removed_at",
+        "seen_at",
+        "paused_until",
+    }
 )
 # Away from a terminal nothing is folded, so that ids can be searched for and copied.
 _ENDLESS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Since when every node decides by a change: the policy epoch and the second; None when nothing was changed."""
+
+    epoch: int | None
+    effective_at: int | None
+
+    @property
+    def sentence(self) -> str:
+        """Tell it to people."""
+        if self.epoch is None or self.effective_at is None:
+            return "Nothing had to be changed."
+        return f"Effective since {moment(self.effective_at)} (policy epoch {self.epoch})."
 
 
 class Answer:
@@ -31,10 +57,10 @@ class Answer:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
 
-    def record(self, sentence: str, document: Document) -> None:
-        """Say that one thing is done, and how the record looks now."""
+    def record(self, sentence: str, document: Document, effect: Effect | None = None) -> None:
+        """Say that one thing is done, how the record looks now, and since when that is in effect."""
         if self.as_json:
-            self.document(document)
+            self.document({**document, **asdict(effect)} if effect else document)
             return
         out = console(sys.stdout)
         out.print(Text(sentence))
@@ -43,6 +69,8 @@ class Answer:
             if value not in (None, "", [], {}):
                 details.add_row(Text(_title(member)), Text(_shown(member, value), overflow="fold"))
         out.print(details)
+        if effect is not None:
+            out.print(Text(effect.sentence))
 
     def rows(self, documents: Sequence[Document], columns: Sequence[str], empty: str) -> None:
         """Show many records: all members in JSON, the named ones in a table; `empty` is said when there are none."""

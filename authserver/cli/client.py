@@ -9,7 +9,7 @@ import typer
 from authserver.cli import client_key, documents
 from authserver.cli.answer import answering
 from authserver.cli.client_key import Jwk, Kid, Pem
-from authserver.cli.desk import Desk, at_desk, new_id
+from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Reason, noun
 from authserver.oauth.models import Client
 from authserver.registry import clients
@@ -41,7 +41,8 @@ def add(
         return await clients.add(desk.store, desk.actor, desk.now, new=new, new_id=new_id)
 
     with answering(as_json=as_json) as answer:
-        answer.record("The client is registered.", documents.client(at_desk(work)))
+        changed = change_at_desk(work)
+        answer.record("The client is registered.", documents.client(changed.record), changed.effect)
 
 
 @verbs.command("list")
@@ -78,7 +79,8 @@ def enable(client_id: ClientId, reason: Reason = "", as_json: Json = False) -> N
 
 def _set_active(client_id: str, reason: str, *, active: bool, as_json: bool) -> None:
     with answering(as_json=as_json) as answer:
-        record = at_desk(
+        changed = change_at_desk(
             lambda d: clients.set_active(d.store, d.actor, d.now, client_id=client_id, active=active, reason=reason)
         )
-        answer.record(f"The client is {'active' if active else 'deactivated'}.", documents.client(record))
+        state = "active" if active else "deactivated"
+        answer.record(f"The client is {state}.", documents.client(changed.record), changed.effect)

@@ -9,7 +9,7 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import Desk, at_desk
+from authserver.cli.desk import Desk, change_at_desk
 from authserver.cli.files import KEY_BYTES, read_jwk, read_text
 from authserver.cli.options import Json, Reason, noun, seconds
 from authserver.oauth.models import ClientKey
@@ -45,7 +45,8 @@ def add(
         return await keys.add(desk.store, desk.actor, desk.now, client_id=client_id, offer=offered)
 
     with answering(as_json=as_json) as answer:
-        answer.record("The key is registered.", documents.key(at_desk(work)))
+        changed = change_at_desk(work)
+        answer.record("The key is registered.", documents.key(changed.record), changed.effect)
 
 
 @verbs.command("remove")
@@ -57,8 +58,10 @@ def remove(
 ) -> None:
     """Deactivate a key; nothing signed with it is accepted from then on."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(lambda d: keys.remove(d.store, d.actor, d.now, client_id=client_id, kid=kid, reason=reason))
-        answer.record("The key is deactivated.", documents.key(record))
+        changed = change_at_desk(
+            lambda d: keys.remove(d.store, d.actor, d.now, client_id=client_id, kid=kid, reason=reason)
+        )
+        answer.record("The key is deactivated.", documents.key(changed.record), changed.effect)
 
 
 def one_at_most(jwk: Path | None, pem: Path | None, kid: str | None) -> None:

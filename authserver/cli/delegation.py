@@ -8,7 +8,7 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import Desk, at_desk, new_id
+from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Reason, noun, seconds
 from authserver.oauth.models import Delegation
 from authserver.registry import delegations
@@ -37,7 +37,8 @@ def add(
         return await delegations.add(desk.store, desk.actor, desk.now, new=new, issuer=issuer, new_id=new_id)
 
     with answering(as_json=as_json) as answer:
-        answer.record("The delegation is active.", documents.delegation(at_desk(work)))
+        changed = change_at_desk(work)
+        answer.record("The delegation is active.", documents.delegation(changed.record), changed.effect)
 
 
 @verbs.command("revoke")
@@ -48,10 +49,10 @@ def revoke(
 ) -> None:
     """End a delegation at once and for ever."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(
+        changed = change_at_desk(
             lambda d: delegations.revoke(d.store, d.actor, d.now, delegation_id=delegation_id, reason=reason)
         )
-        answer.record("The delegation is revoked.", documents.delegation(record))
+        answer.record("The delegation is revoked.", documents.delegation(changed.record), changed.effect)
 
 
 @verbs.command("list")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import math
 import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from authserver.cli.answer import Effect
 from authserver.registry.ports import Actor, RegistryStore
 from authserver.settings import Settings, from_environment
 
@@ -32,6 +34,14 @@ class Desk:
         return self.settings.environment == "dev"
 
 
+@dataclass(frozen=True, slots=True)
+class Changed(Generic[Result]):
+    """What a change came to, and since when it is in effect."""
+
+    record: Result
+    effect: Effect
+
+
 def at_desk(work: Callable[[Desk], Awaitable[Result]]) -> Result:
     """Open the registry, do the work as the operator, and close it again.
 
@@ -45,6 +55,28 @@ async def _at_desk(read: Settings, work: Callable[[Desk], Awaitable[Result]]) ->
 
     async with open_store(read) as store:
         return await work(Desk(read, store, operator(), clock()))
+
+
+def change_at_desk(work: Callable[[Desk], Awaitable[Result]]) -> Changed[Result]:
+    """Do work that changes the registry as the operator, and tell since when it is in effect.
+
+    Raises as `at_desk` does.
+    """
+    return asyncio.run(_change_at_desk(settings(), work))
+
+
+async def _change_at_desk(read: Settings, work: Callable[[Desk], Awaitable[Result]]) -> Changed[Result]:
+    from authserver.services import open_store
+
+    async with open_store(read) as store:
+        record = await work(Desk(read, store, operator(), clock()))
+        return Changed(record, effect(store.made))
+
+
+def effect(epoch: int | None) -> Effect:
+    """Tell since when a change is in effect that just became so, as policy `epoch`; None when nothing was changed."""
+    # Rounded up: whatever begins in that second or later is decided by the change.
+    return Effect(epoch, None if epoch is None else math.ceil(time.time()))
 
 
 def settings() -> Settings:

@@ -6,7 +6,7 @@ from typing import Any
 
 from authserver.keys.faults import KeyRingError
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.unavailable import Unavailable
+from authserver.oauth.unavailable import Unannounced, Unavailable
 from authserver.settings import SettingsError
 
 
@@ -36,6 +36,18 @@ def refusal_document(fault: Exception) -> dict[str, Any]:
         case OSError():
             where = f"The file {fault.filename}" if fault.filename else "The system"
             return told("operating_system", "AS-605", "system", f"{where} does not let us: {fault.strerror or fault}.")
+        case Unannounced():
+            sentence = (
+                f"The change is stored (policy epoch {fault.epoch}), but not every node is known to follow it yet, for"
+                " Redis does not answer; each will within a second of Redis answering again."
+                " Run the verb again to be sure that it is in effect."
+            )
+            return told("not_announced", "AS-606", "not.announced", sentence)
+        case Unavailable() if not fault.certain:
+            sentence = (
+                f"The {fault.part} did not answer in time, so the change may be stored or not. Run the verb again."
+            )
+            return told("not_known", "AS-607", "not.known", sentence)
         case Unavailable():
             row = Reason.UNAVAILABLE
             return told(row.row.error, row.row.code, row.dotted, f"The {fault.part} does not answer.")

@@ -8,7 +8,7 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import at_desk
+from authserver.cli.desk import at_desk, change_at_desk
 from authserver.cli.options import Json, Orgno, Reason, noun
 from authserver.registry import organisations
 
@@ -20,16 +20,16 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What people call it."
 def add(orgno: Orgno, name: Name, as_json: Json = False) -> None:
     """Register an organisation."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(lambda d: organisations.add(d.store, d.actor, d.now, orgno=orgno, name=name))
-        answer.record("The organisation is registered.", documents.organisation(record))
+        changed = change_at_desk(lambda d: organisations.add(d.store, d.actor, d.now, orgno=orgno, name=name))
+        answer.record("The organisation is registered.", documents.organisation(changed.record), changed.effect)
 
 
 @verbs.command("rename")
 def rename(orgno: Orgno, name: Name, as_json: Json = False) -> None:
     """Change an organisation's name."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(lambda d: organisations.rename(d.store, d.actor, d.now, orgno=orgno, name=name))
-        answer.record("The organisation is renamed.", documents.organisation(record))
+        changed = change_at_desk(lambda d: organisations.rename(d.store, d.actor, d.now, orgno=orgno, name=name))
+        answer.record("The organisation is renamed.", documents.organisation(changed.record), changed.effect)
 
 
 @verbs.command("list")
@@ -55,8 +55,8 @@ def enable(orgno: Orgno, reason: Reason = "", as_json: Json = False) -> None:
 
 def _set_active(orgno: str, reason: str, *, active: bool, as_json: bool) -> None:
     with answering(as_json=as_json) as answer:
-        record = at_desk(
+        changed = change_at_desk(
             lambda d: organisations.set_active(d.store, d.actor, d.now, orgno=orgno, active=active, reason=reason)
         )
         state = "active" if active else "deactivated"
-        answer.record(f"The organisation is {state}.", documents.organisation(record))
+        answer.record(f"The organisation is {state}.", documents.organisation(changed.record), changed.effect)

@@ -8,7 +8,7 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import at_desk
+from authserver.cli.desk import at_desk, change_at_desk
 from authserver.cli.options import Json, Reason, noun
 from authserver.registry import prefixes
 
@@ -21,8 +21,10 @@ Owner = Annotated[str, typer.Argument(metavar="OWNER_ORGNO", help="Organisation 
 def add(prefix: Prefix, owner_orgno: Owner, as_json: Json = False) -> None:
     """Give a prefix to its owner, for ever."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(lambda d: prefixes.add(d.store, d.actor, d.now, prefix=prefix, owner_orgno=owner_orgno))
-        answer.record("The prefix is registered.", documents.prefix(record))
+        changed = change_at_desk(
+            lambda d: prefixes.add(d.store, d.actor, d.now, prefix=prefix, owner_orgno=owner_orgno)
+        )
+        answer.record("The prefix is registered.", documents.prefix(changed.record), changed.effect)
 
 
 @verbs.command("list")
@@ -48,7 +50,9 @@ def enable(prefix: Prefix, reason: Reason = "", as_json: Json = False) -> None:
 
 def _set_active(prefix: str, reason: str, *, active: bool, as_json: bool) -> None:
     with answering(as_json=as_json) as answer:
-        record = at_desk(
+        changed = change_at_desk(
             lambda d: prefixes.set_active(d.store, d.actor, d.now, prefix=prefix, active=active, reason=reason)
         )
-        answer.record(f"The prefix is {'active' if active else 'deactivated'}.", documents.prefix(record))
+        answer.record(
+            f"The prefix is {'active' if active else 'deactivated'}.", documents.prefix(changed.record), changed.effect
+        )

@@ -8,7 +8,7 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import Desk, at_desk
+from authserver.cli.desk import Desk, at_desk, change_at_desk
 from authserver.cli.options import Json, Reason, noun
 from authserver.cli.scope_file import import_file
 from authserver.oauth.models import Scope
@@ -52,7 +52,8 @@ def add(
         return await scopes.add(desk.store, desk.actor, desk.now, scope=asked)
 
     with answering(as_json=as_json) as answer:
-        answer.record("The scope is defined.", documents.scope(at_desk(work)))
+        changed = change_at_desk(work)
+        answer.record("The scope is defined.", documents.scope(changed.record), changed.effect)
 
 
 @verbs.command("list")
@@ -82,5 +83,8 @@ def enable(name: Name, reason: Reason = "", as_json: Json = False) -> None:
 
 def _set_active(name: str, reason: str, *, active: bool, as_json: bool) -> None:
     with answering(as_json=as_json) as answer:
-        record = at_desk(lambda d: scopes.set_active(d.store, d.actor, d.now, name=name, active=active, reason=reason))
-        answer.record(f"The scope is {'active' if active else 'deactivated'}.", documents.scope(record))
+        changed = change_at_desk(
+            lambda d: scopes.set_active(d.store, d.actor, d.now, name=name, active=active, reason=reason)
+        )
+        state = "active" if active else "deactivated"
+        answer.record(f"The scope is {state}.", documents.scope(changed.record), changed.effect)

@@ -13,7 +13,7 @@ import typer
 from rich.progress import Progress
 
 from authserver.cli.answer import Answer, answering, console
-from authserver.cli.desk import Desk, at_desk
+from authserver.cli.desk import Changed, Desk, change_at_desk
 from authserver.cli.faults import told
 from authserver.cli.files import RECORDS_BYTES, read
 from authserver.cli.options import Json
@@ -45,18 +45,21 @@ def import_file(
             return await import_scopes(desk.store, desk.actor, desk.now, records, options)
 
     with answering(as_json=as_json) as answer:
-        report = at_desk(work)
-        if not report.applied:
-            raise _refuse(answer, report)
-        _tell(answer, report)
+        changed = change_at_desk(work)
+        if not changed.record.applied:
+            raise _refuse(answer, changed.record)
+        _tell(answer, changed)
 
 
-def _tell(answer: Answer, report: ImportReport) -> None:
+def _tell(answer: Answer, changed: Changed[ImportReport]) -> None:
+    report = changed.record
     document = dataclasses.asdict(report)
     if not answer.as_json:
         document.pop("faults")
         document.pop("applied")
-    answer.record(f"{report.records - len(report.faults)} of {report.records} records are imported.", document)
+    answer.record(
+        f"{report.records - len(report.faults)} of {report.records} records are imported.", document, changed.effect
+    )
     if not answer.as_json:
         for line in _fault_lines(report):
             print(line, file=sys.stderr)

@@ -56,7 +56,7 @@ class Exchange:
             unverified = assertion.peek(jose.read(request.assertion), request.kind)
             return await self._exchange(request, unverified, now, trace_id)
         except Unavailable as part:
-            raise Refusal(Reason.UNAVAILABLE, detail=str(part), retry_after=_RETRY_AFTER) from part
+            raise Refusal(Reason.UNAVAILABLE, detail=str(part), retry_after=part.retry_after or _RETRY_AFTER) from part
         except Refusal as refusal:
             answer = refusal.for_client_authentication() if _authenticates(request) else refusal
             raise answer from refusal.__cause__

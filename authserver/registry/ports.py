@@ -20,13 +20,6 @@ class Actor:
     person: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A change that took effect: the policy epoch it made, from which every node decides by it."""
-
-    epoch: int
-
-
 class Change(Protocol):
     """One transaction on the registry. Everything put is committed together, with one new policy epoch."""
 
@@ -45,6 +38,10 @@ class Change(Protocol):
 
 class RegistryStore(Protocol):
     """The registry at rest."""
+
+    @property
+    def made(self) -> int | None:
+        """The policy epoch of the newest change made through this object, in effect on every node; None for none."""
 
     def change(self, actor: Actor, now: int, reason: str = "") -> AbstractAsyncContextManager[Change]:
         """Open a transaction; on leaving it without error it is committed and the new epoch is published.

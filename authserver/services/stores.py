@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 
@@ -15,6 +16,7 @@ from authserver.settings import Settings, SettingsError
 from authserver.storage import migrations
 from authserver.storage.database import Database, open_database, wait_until_ready
 from authserver.storage.errors import answering
+from authserver.storage.nodes import Node, SqlNodes
 from authserver.storage.redis_client import open_redis
 from authserver.storage.registry_store import SqlRegistryStore
 from authserver.storage.single_use_redis import RedisSingleUse
@@ -38,9 +40,18 @@ async def migrate(settings: Settings) -> None:
         await migrations.migrate(settings.database_url)
 
 
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """The parts that a verb of the operator works with; no node is opened."""
+
+    database: Database
+    redis: RedisSingleUse | None
+    store: SqlRegistryStore
+
+
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[SqlRegistryStore]:
-    """Open the registry alone, for one verb of the operator; its changes reach every node before they are answered.
+async def open_at_rest(settings: Settings) -> AsyncIterator[AtRest]:
+    """Open the registry and what announces its changes.
 
     Raises NotReadyError if the database is not migrated, SettingsError, Unavailable.
     """
@@ -51,7 +62,26 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlRegistryStore]:
         redis = _redis(settings)
         if redis is not None:
             stack.push_async_callback(redis.close)
-        yield SqlRegistryStore(database, redis.publish_epoch if redis else None)
+        yield AtRest(database, redis, SqlRegistryStore(database, redis.publish_epoch if redis else None))
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[SqlRegistryStore]:
+    """Open the registry alone, for one verb of the operator; its changes reach every node before they are answered.
+
+    Raises NotReadyError if the database is not migrated, SettingsError, Unavailable.
+    """
+    async with open_at_rest(settings) as parts:
+        yield parts.store
+
+
+async def list_nodes(settings: Settings) -> Sequence[Node]:
+    """Every node that spoke lately, by name.
+
+    Raises NotReadyError if the database is not migrated, SettingsError, Unavailable.
+    """
+    async with open_at_rest(settings) as parts:
+        return await SqlNodes(parts.database).listed()
 
 
 async def ready_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 
 from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Ref, Scope, ScopeAccess
-from authserver.oauth.unavailable import Unavailable
+from authserver.oauth.unavailable import Unannounced, Unavailable
 from authserver.storage import rows
 from authserver.storage.database import Database
 from authserver.storage.errors import DatabaseFault, answering, constraint_refusal
@@ -29,28 +29,41 @@ from authserver.storage.schema import (
 
 PART: Final = "registry"
 MOST_CHANGES: Final = 2_000
+# The kind of the change log's rows that tell of a restore.
+WHOLE: Final = "registry"
 
 Publish = Callable[[int], Awaitable[None]]
 
 
 class ChangedSince(NamedTuple):
-    """The policy epoch, and what changed on the way to it; None when that is too much to name, so: everything."""
+    """The policy epoch, and what changed on the way to it; None when that is too much to name, so: everything.
+
+    Until `paused_until` (seconds) no token may be issued: a restore has taken spent assertions back.
+    """
 
     epoch: int
     refs: Sequence[Ref] | None
+    paused_until: int = 0
 
 
 class SqlRegistryStore:
     """Fills the port RegistryStore, and is the source of the node's snapshot.
 
-    `publish` is awaited with each new epoch after its commit and before the change is left. Every method raises
-    Unavailable when the database does not answer, and leaving a change also when `publish` fails: then `certain` is
-    false, for the change stands.
+    `publish` is awaited with the epoch of each change after its commit and before the change is left; also when
+    nothing was put, for an earlier change that found the same may have failed to announce it. Every method raises
+    Unavailable when the database does not answer, and leaving a change Unannounced when `publish` fails: the change
+    stands.
     """
 
     def __init__(self, database: Database, publish: Publish | None = None) -> None:
         self._database = database
         self._publish = publish
+        self._made: int | None = None
+
+    @property
+    def made(self) -> int | None:
+        """The policy epoch of the newest change made through this object, in effect on every node; None for none."""
+        return self._made
 
     @asynccontextmanager
     async def change(self, actor: Actor, now: int, reason: str = "") -> AsyncIterator[RegistryChange]:
@@ -60,7 +73,8 @@ class SqlRegistryStore:
             async with self._database.write() as connection:
                 # The lock comes before the first read: what a use-case checks still holds when it is committed, and
                 # epochs are committed in their order.
-                await connection.execute(select(policy_epoch.c.epoch).with_for_update())
+                found = await connection.execute(select(policy_epoch.c.epoch).with_for_update())
+                epoch = int(found.scalar_one())
                 change = RegistryChange(connection, actor, now, reason)
                 yield change
                 committing = True
@@ -68,8 +82,9 @@ class SqlRegistryStore:
             raise constraint_refusal(error) from error
         except DatabaseFault as error:
             raise Unavailable(PART, certain=not committing) from error
-        if change.epoch is not None and self._publish is not None:
-            await self._announce(self._publish, change.epoch)
+        if self._publish is not None:
+            await self._announce(self._publish, change.epoch or epoch)
+        self._made = change.epoch or self._made
 
     async def organisations(self) -> Sequence[Organisation]:
         with answering(PART):
@@ -123,23 +138,26 @@ class SqlRegistryStore:
                 return epoch, await read_facts(connection, refs)
 
     async def changes_since(self, epoch: int) -> ChangedSince:
-        """What a snapshot at `epoch` must forget to be at the epoch returned, which is lower only after a restore."""
+        """What a snapshot at `epoch` must forget to be at the epoch returned; after a restore, everything."""
         log = registry_changes.c
         query = select(log.kind, log.id, log.other).where(log.epoch > epoch).distinct().limit(MOST_CHANGES + 1)
         with answering(PART):
             async with self._database.read() as connection:
-                latest = await read_epoch(connection)
+                state = select(policy_epoch.c.epoch, policy_epoch.c.paused_until)
+                latest, paused_until = (await connection.execute(state)).one()
                 if latest <= epoch:
-                    return ChangedSince(latest, () if latest == epoch else None)
-                changed = [Ref(*row) for row in await connection.execute(query)]
-        return ChangedSince(latest, changed if len(changed) <= MOST_CHANGES else None)
+                    return ChangedSince(latest, () if latest == epoch else None, paused_until)
+                changed = (await connection.execute(query)).all()
+        if len(changed) > MOST_CHANGES or any(row.kind == WHOLE for row in changed):
+            return ChangedSince(latest, None, paused_until)
+        return ChangedSince(latest, [Ref(*row) for row in changed], paused_until)
 
     async def _announce(self, publish: Publish, epoch: int) -> None:
         try:
             await publish(epoch)
         except Unavailable as error:
             # Committed, but not yet known to every node: only a caller who is told so may not rely on it.
-            raise Unavailable(error.part, certain=False) from error
+            raise Unannounced(error.part, epoch) from error
 
 
 def _equal(*wanted: tuple[ColumnElement[str], str | None]) -> list[ColumnElement[bool]]:

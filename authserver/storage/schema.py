@@ -54,6 +54,10 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
 
 
+def _only_row() -> tuple[Column[int], CheckConstraint]:
+    return Column("id", Integer, primary_key=True, autoincrement=False), CheckConstraint("id = 1", name="one_row")
+
+
 organisations = Table(
     "organisations",
     metadata,
@@ -171,10 +175,12 @@ delegation_scopes = Table(
 policy_epoch = Table(
     "policy_epoch",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    *_only_row(),
     _time("epoch"),
-    CheckConstraint("id = 1", name="one_row"),
+    Column("paused_until", BigInteger, nullable=False, server_default="0"),
 )
+
+compatibility = Table("compatibility", metadata, *_only_row(), _text("oldest_revision"))
 
 registry_changes = Table(
     "registry_changes",
@@ -193,8 +199,8 @@ registry_changes = Table(
     _text("reason"),
     Column("before", Text),
     Column("after", Text),
-    _one_of("kind", "organisation", "prefix", "scope", "access", "client", "delegations"),
-    _one_of("action", "created", "changed"),
+    _one_of("kind", "organisation", "prefix", "scope", "access", "client", "delegations", "registry"),
+    _one_of("action", "created", "changed", "restored"),
     _one_of("actor_kind", "operator", "organisation"),
     Index(None, "epoch"),
     Index(None, "kind", "id", "other"),
@@ -207,13 +213,7 @@ decisions = Table(
     Column("trace_id", Text, primary_key=True),
     _time("at"),
     _time("epoch"),
-    _text("node"),
-    _text("outcome"),
-    _text("client_id"),
-    _text("client_orgno"),
-    _text("consumer_orgno"),
-    _text("supplier_orgno"),
-    _text("scopes"),
+    *map(_text, ("node", "outcome", "client_id", "client_orgno", "consumer_orgno", "supplier_orgno", "scopes")),
     _text("audience"),
     _text("delegation_id"),
     _text("profile"),

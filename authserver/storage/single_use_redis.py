@@ -109,6 +109,15 @@ class RedisSingleUse:
         for partition, run in enumerate(runs):
             await self._run(ANNOUNCE, self._state_keys(partition), [run, epoch])
 
+    async def highest_epoch(self) -> int:
+        """The highest policy epoch announced here as far as is remembered, 0 for none. Raises Unavailable."""
+        await self._learn_topology()
+        try:
+            held = [await self._client.get(self._key(partition, "epoch")) for partition in range(self._partitions)]
+        except Exception as error:
+            raise Unavailable(PART) from error
+        return max(int(epoch or 0) for epoch in held)
+
     async def lift_pause(self) -> None:
         """Spend at once although the server is new to us. Only for an authority that has never issued a token.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import Context
 from typing import Final, Protocol
 
@@ -44,11 +44,23 @@ class Snapshot:
     again, and the epoch moves only in the same breath as what changed on the way is dropped. So whoever reads
     `epoch` first and `facts` after, holds facts at least that new. Memory is bounded: `present` records and, apart
     from them so that guessing cannot displace what is used, `absent` ones; the longest unused goes first.
+
+    The epoch may come with a pause, after a restore; until it is over by `clock` (seconds) no facts are given, and so
+    no token either.
     """
 
-    def __init__(self, source: Source, *, present: int = PRESENT_RECORDS, absent: int = ABSENT_RECORDS) -> None:
+    def __init__(
+        self,
+        source: Source,
+        clock: Callable[[], int],
+        *,
+        present: int = PRESENT_RECORDS,
+        absent: int = ABSENT_RECORDS,
+    ) -> None:
         self._source = source
+        self._clock = clock
         self._epoch = 0
+        self._paused_until = 0
         self._present: OrderedDict[Ref, Fact] = OrderedDict()
         self._absent: OrderedDict[Ref, Fact] = OrderedDict()
         self._most_present = present
@@ -66,6 +78,8 @@ class Snapshot:
         return len(self._present) + len(self._absent)
 
     async def facts(self, refs: Collection[Ref]) -> Facts:
+        if (pause := self._paused_until - self._clock()) > 0:
+            raise Unavailable("pause after a restore", retry_after=pause)
         found = self._held(refs)
         if len(found) < len(set(refs)):
             found |= await self._loads.submit([ref for ref in refs if ref not in found])
@@ -165,7 +179,9 @@ class Snapshot:
         for ref in changed.refs or ():
             self._present.pop(ref, None)
             self._absent.pop(ref, None)
-        self._epoch = changed.epoch
+        self._epoch, self._paused_until = changed.epoch, changed.paused_until
+        if changed.paused_until > self._clock():
+            log.warning("No token is issued until %d, in seconds since 1970: a restore was made", changed.paused_until)
 
     def _followed(self, task: asyncio.Task[None]) -> None:
         self._following = None

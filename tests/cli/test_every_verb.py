@@ -61,7 +61,19 @@ WORDS = {
     "keys list": [],
     "keys rotate": ["--alg", "ES256"],
     "keys retire": ["{kid}"],
+    "nodes": [],
+    "backup": ["{id}.backup"],
+    "restore": ["{id}.backup", "--replace", "--reason", "why"],
+    "restored": ["--before", "{id}.backup"],
 }
+# Verbs whose document is a list.
+LISTS = {"doctor", "nodes", *(verb for verb in WORDS if verb.endswith("list"))}
+# Verbs that change the registry, and say since when that is in effect.
+CHANGING = {
+    verb
+    for verb in WORDS
+    if verb.split()[-1] in {"add", "rename", "disable", "enable", "import", "grant", "revoke", "remove"}
+} | {"restore", "restored"}
 
 
 def verbs() -> dict[str, TyperCommand]:
@@ -94,8 +106,9 @@ def test_every_verb_prints_one_document_with_json(authority: Run, tmp_path: Path
         ran = done(authority(*verb.split(), *(word.format(**known) for word in words), "--json"))
         document = ran.document
         assert ran.err == "", verb
-        assert isinstance(document, list if verb == "doctor" or verb.endswith("list") else dict), verb
+        assert isinstance(document, list if verb in LISTS else dict), verb
         if isinstance(document, dict):
+            assert ({"epoch", "effective_at"} <= document.keys()) is (verb in CHANGING), verb
             known |= {name: str(document[name]) for name in ("id", "kid") if name in document}
 
 
@@ -113,6 +126,7 @@ def test_every_verb_speaks_to_people_without_json(authority: Run, tmp_path: Path
         assert ran.out.strip(), verb
         assert "\x1b" not in ran.out, verb
         assert not ran.out.startswith(("{", "[")), verb
+        assert ("Effective since" in ran.out) is (verb in CHANGING), verb
 
 
 @pytest.mark.parametrize("verb", [verb for verb in WORDS if verb not in WITHOUT_DATABASE])

@@ -15,7 +15,7 @@ from authserver.oauth.unavailable import Unavailable
 from authserver.registry.ports import Actor, RegistryStore
 from authserver.storage import registry_store
 from authserver.storage.database import Database, open_database
-from authserver.storage.registry_store import SqlRegistryStore
+from authserver.storage.registry_store import ChangedSince, SqlRegistryStore
 from authserver.storage.schema import registry_changes
 from tests.contract.registry import (
     ABSENT,
@@ -244,14 +244,14 @@ async def test_changes_since_an_epoch(store: SqlRegistryStore, monkeypatch: pyte
     await fill(store)
     await put(store, RENAMED, replace(CLIENT, active=False))
     await put(store, CLIENT)
-    assert await store.changes_since(3) == (3, ())
-    epoch, refs = await store.changes_since(1)
-    assert epoch == 3
-    assert sorted(refs or ()) == [CLIENT.ref, RENAMED.ref]
-    assert await store.changes_since(4) == (3, None)
+    assert await store.changes_since(3) == ChangedSince(3, ())
+    changed = await store.changes_since(1)
+    assert changed.epoch == 3
+    assert sorted(changed.refs or ()) == [CLIENT.ref, RENAMED.ref]
+    assert await store.changes_since(4) == ChangedSince(3, None)
     monkeypatch.setattr(registry_store, "MOST_CHANGES", 1)
-    assert await store.changes_since(1) == (3, None)
-    assert await store.changes_since(2) == (3, [CLIENT.ref])
+    assert await store.changes_since(1) == ChangedSince(3, None)
+    assert await store.changes_since(2) == ChangedSince(3, [CLIENT.ref])
 
 
 async def test_a_silent_database_is_unavailable() -> None:

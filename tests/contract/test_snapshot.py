@@ -12,7 +12,20 @@ from authserver.oauth.unavailable import Unavailable
 from authserver.storage import registry_store
 from authserver.storage.registry_store import ChangedSince, SqlRegistryStore
 from authserver.storage.snapshot import Snapshot
-from tests.contract.registry import ABSENT, CLIENT, CONSUMER, DELEGATION, KEY, OWNER, P256, RECORDS, REFS, fill, put
+from tests.contract.registry import (
+    ABSENT,
+    CLIENT,
+    CONSUMER,
+    DELEGATION,
+    KEY,
+    NOW,
+    OWNER,
+    P256,
+    RECORDS,
+    REFS,
+    fill,
+    put,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +89,7 @@ async def source(store: SqlRegistryStore) -> Watched:
 @pytest.fixture
 async def snapshot(source: Watched) -> Snapshot:
     """A snapshot at epoch 1 that holds nothing yet."""
-    snapshot = Snapshot(source)
+    snapshot = Snapshot(source, lambda: NOW)
     await snapshot.refresh()
     assert snapshot.epoch == 1
     return snapshot
@@ -84,7 +97,7 @@ async def snapshot(source: Watched) -> Snapshot:
 
 async def test_the_snapshot_fills_its_port(store: SqlRegistryStore) -> None:
     """The type checker holds the snapshot to the port; this line is what it checks."""
-    port: Registry = Snapshot(store)
+    port: Registry = Snapshot(store, lambda: NOW)
     assert port.epoch == 0
 
 
@@ -223,7 +236,7 @@ async def test_latest_is_never_from_before_the_call(snapshot: Snapshot, source: 
 
 async def test_guesses_cannot_displace_what_is_used(source: Watched) -> None:
     """Absent records are bounded apart from present ones, and both are."""
-    snapshot = Snapshot(source, present=4, absent=3)
+    snapshot = Snapshot(source, lambda: NOW, present=4, absent=3)
     await snapshot.facts([CLIENT.ref])
     for number in range(20):
         await snapshot.facts([Ref("client", f"guess-{number}")])
@@ -236,7 +249,7 @@ async def test_guesses_cannot_displace_what_is_used(source: Watched) -> None:
 
 async def test_the_longest_unused_goes_first(source: Watched) -> None:
     """Of more records than fit, the one used last stays."""
-    snapshot = Snapshot(source, present=2)
+    snapshot = Snapshot(source, lambda: NOW, present=2)
     first, second, third = REFS[:3]
     for ref in (first, second, first, third, first):
         await snapshot.facts([ref])
