@@ -11,11 +11,12 @@ import pytest
 
 from authserver.grants.ports import SingleUse, Spending
 from authserver.oauth.models import Organisation
+from authserver.storage import single_use_sql
 from authserver.storage.database import Database, open_database
 from authserver.storage.redis_client import open_redis
 from authserver.storage.registry_store import SqlRegistryStore
 from authserver.storage.single_use_redis import RedisSingleUse
-from authserver.storage.single_use_sql import SqlSingleUse
+from authserver.storage.single_use_sql import CLOCK_SECONDS, SqlSingleUse
 from tests.contract.conftest import Closer
 from tests.contract.registry import NOW, OWNER, put
 from tests.support import servers
@@ -210,12 +211,24 @@ async def test_of_uses_in_many_processes_one_is_first(memory_address: tuple[str,
 
 
 async def test_purge_forgets_what_has_passed_alone(database: Database, closing: Closer) -> None:
-    """Purging deletes assertions whose time has passed and keeps those that must still be remembered."""
+    """Purging deletes assertions whose time has passed by any clock and keeps those that must still be remembered."""
     memory = SqlSingleUse(database)
     closing(memory.close)
     await memory.spend(Spending("client-1", "old", NOW - 1), NOW - 100)
     await memory.spend(Spending("client-1", "new", NOW), NOW)
-    assert await memory.purge(NOW) == 1
     assert await memory.purge(NOW) == 0
+    assert await memory.purge(NOW + CLOCK_SECONDS) == 1
+    assert await memory.purge(NOW + CLOCK_SECONDS) == 0
     assert (await memory.spend(Spending("client-1", "old", NOW - 1), NOW)).first_use
     assert not (await memory.spend(Spending("client-1", "new", NOW), NOW)).first_use
+
+
+async def test_purge_leaves_nothing_for_later(
+    database: Database, closing: Closer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much has passed since the last purge, it is cleared away, some of it in each transaction."""
+    monkeypatch.setattr(single_use_sql, "MOST_PURGED", 2)
+    memory = SqlSingleUse(database)
+    closing(memory.close)
+    await asyncio.gather(*(memory.spend(Spending("client-1", str(number), NOW), NOW) for number in range(5)))
+    assert await memory.purge(NOW + CLOCK_SECONDS + 1) == 5
