@@ -34,10 +34,17 @@ def clock() -> int:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the database to this program's revision. Raises SettingsError, Unavailable."""
-    await _database(settings).close()
-    with answering("database"):
-        await migrations.migrate(settings.database_url)
+    """Bring the database to this program's revision, unless a later one is there that this program can work with.
+
+    Raises NotReadyError if it is of a later version that this program cannot work with, SettingsError, Unavailable.
+    """
+    database = _database(settings)
+    try:
+        with answering("database"):
+            await migrations.migrate(settings.database_url)
+        await _check_revision(database)
+    finally:
+        await database.close()
 
 
 @dataclass(frozen=True, slots=True)

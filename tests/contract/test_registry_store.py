@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Organisation, Prefix, Record, Ref, ScopeAccess
-from authserver.oauth.unavailable import Unavailable
+from authserver.oauth.unavailable import Unannounced, Unavailable
 from authserver.registry.ports import Actor, RegistryStore
 from authserver.storage import registry_store
 from authserver.storage.database import Database, open_database
@@ -134,10 +134,10 @@ async def test_each_put_is_logged(store: SqlRegistryStore, database: Database) -
 
 
 async def test_no_put_makes_no_epoch(store: SqlRegistryStore) -> None:
-    """A change that only looked leaves the epoch, and publishes nothing."""
+    """A change that only looked leaves the epoch."""
     async with store.change(OPERATOR, NOW) as change:
         assert await change.get(Ref("client", "nobody")) is None
-    assert change.epoch is None
+    assert (change.epoch, store.made) == (None, None)
     assert await store.epoch() == 0
 
 
@@ -219,10 +219,26 @@ async def test_a_change_that_cannot_be_announced_is_not_vouched_for(database: Da
         raise Unavailable("redis")
 
     store = SqlRegistryStore(database, publish)
-    with pytest.raises(Unavailable) as failed:
+    with pytest.raises(Unannounced) as failed:
         await put(store, Organisation(OWNER, "Skatteetaten"))
-    assert not failed.value.certain
+    assert (failed.value.certain, failed.value.epoch, store.made) == (False, 1, None)
     assert await store.epoch() == 1
+
+
+async def test_a_change_that_finds_nothing_to_change_announces_what_it_found(database: Database) -> None:
+    """A change made before, but never announced, is announced by whoever finds it made; only its maker made an epoch."""
+    announced: list[int] = []
+
+    async def publish(epoch: int) -> None:
+        announced.append(epoch)
+
+    await put(SqlRegistryStore(database), Organisation(OWNER, "Skatteetaten"))
+    store = SqlRegistryStore(database, publish)
+    async with store.change(OPERATOR, NOW) as change:
+        await change.get(Ref("organisation", OWNER))
+    assert (announced, store.made) == ([1], None)
+    await put(store, Organisation(OWNER, "Another"))
+    assert (announced, store.made) == ([1, 2], 2)
 
 
 async def test_key_owners_are_found_by_thumbprint(store: SqlRegistryStore) -> None:
