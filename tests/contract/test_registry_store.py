@@ -226,7 +226,7 @@ async def test_a_change_that_cannot_be_announced_is_not_vouched_for(database: Da
 
 
 async def test_a_change_that_finds_nothing_to_change_announces_what_it_found(database: Database) -> None:
-    """A change made before, but never announced, is announced by whoever finds it made; only its maker made an epoch."""
+    """A change that was made but never announced is announced by whoever finds it made, who makes no epoch."""
     announced: list[int] = []
 
     async def publish(epoch: int) -> None:
