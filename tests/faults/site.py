@@ -14,11 +14,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from authserver.keys.ring import KeyRing
 from tests.support.authority import ROOT, Authority
 from tests.support.http import request
 from tests.support.servers import PostgresServer, Server, ValkeyServer
 
 START_AGAIN = 5
+KEYS_ARE_OLD = 4 * 3600
 
 
 class Node(Authority):
@@ -122,10 +124,17 @@ def site(
             shared = {"issuer": made[0].issuer, "keys_dir": made[0].settings.keys_dir} if made else {}
             made.append(Node(folder, **settings, **shared))
             stack.callback(made[-1].close)
+            if len(made) == 1:
+                _make_keys(made[0])
             made[-1].init()
         with ThreadPoolExecutor() as pool:
             list(pool.map(Node.start, made))
         yield Site(postgres, valkey, tuple(made))
+
+
+def _make_keys(node: Node) -> None:
+    """Make signing keys that have been active for some hours, as in an authority that has run for a while."""
+    KeyRing.open(node.settings.keys_dir, lambda: int(time.time()) - KEYS_ARE_OLD).init()
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def test_a_clock_that_is_an_hour_wrong(whole: Site, tmp_path: Path) -> None:
         assert settled(good, used).code == "MP-012"
         ahead.set_clock(-HOUR)
         behind, old = ahead, an_hour_old(client)
-        assert behind.token(client).code == "AS-121"
+        assert behind.token(client).code == "AS-131"
         assert good.post(old).status == 400
         # By its clock this one is fresh. What the others clear away, and what Valkey forgets, it may not take again.
         assert settled(behind, old).status == 200
