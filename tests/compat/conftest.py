@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from authserver.services import open_key_ring
+from authserver.settings import Settings
 from tests.support.authority import Authority, running
 from tests.support.registrar import RegisteredClient
 
@@ -20,7 +22,10 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 @pytest.fixture(scope="session")
 def maskinporten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     """An authority whose default profile is `maskinporten`."""
-    with running(tmp_path_factory.mktemp("maskinporten"), profile="maskinporten") as authority:
+    directory = tmp_path_factory.mktemp("maskinporten")
+    # Keys of its own: it stands for another authority, too.
+    open_key_ring(Settings(keys_dir=directory / "own-keys")).init()
+    with running(directory, profile="maskinporten", keys_dir=directory / "own-keys") as authority:
         yield authority
 
 
