@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from authserver.oauth.limits import LONGEST_ASSERTION_MEMORY
 from authserver.registry.ports import Actor
 from authserver.services import back_up, restore
 from authserver.storage.database import open_database
+from authserver.storage.redis_client import open_redis
 from authserver.storage.schema import policy_epoch
+from authserver.storage.single_use_redis import RedisSingleUse
 from tests.support import servers
 from tests.support.authority import Authority, running
 
@@ -72,3 +75,31 @@ def test_a_restore_under_a_serving_node_is_safe(authority: Authority, tmp_path: 
     assert answer.status == 200, answer.body
     replayed = authority.post(form)
     assert (replayed.status, b"MP-012" in replayed.body) == (400, True)
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_an_epoch_that_only_redis_remembers_is_passed(nodes: int, tmp_path: Path) -> None:
+    """With a new database the epoch moves past what a Redis, or a Cluster, has announced, and is announced there."""
+    old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
+    for authority in (old, new):
+        authority.directory.mkdir()
+        authority.init()
+    old.registry.granted_client()
+    asyncio.run(back_up(old.settings, tmp_path / "file"))
+    ahead = int(time.time()) + 10_000
+
+    async def restored(url: str) -> tuple[int, int]:
+        memory = RedisSingleUse(open_redis(url))
+        try:
+            await memory.publish_epoch(ahead)
+            settings = replace(new.settings, redis_url=url)
+            report = await restore(settings, tmp_path / "file", Actor("operator"), int(time.time()))
+            return report.epoch, await memory.highest_epoch()
+        finally:
+            await memory.close()
+
+    with servers.valkey_cluster(nodes) if nodes > 1 else servers.valkey() as started:
+        url = f"redis+cluster://127.0.0.1:{started[0].port}" if isinstance(started, list) else started.url
+        assert asyncio.run(restored(url)) == (ahead + 1, ahead + 1)
+    for authority in (old, new):
+        authority.close()

@@ -24,9 +24,11 @@ GUIDES = (
 )
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {
+    "back-up-and-restore": "tests/cli/test_effect.py",
     "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
+    "upgrade": "tests/contract/test_upgrade.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
     "use-existing-maskinporten-clients": "tests/compat/test_maskinporten_clients.py",
 }
