@@ -24,8 +24,9 @@ class JwksLimits:
 
     Keys older than `soft_ttl` (or the Cache-Control max-age the authority states, up to an hour) are fetched anew, and
     used meanwhile and while that fails; keys older than `hard_ttl` are used no more. A fetch for an unknown key id is
-    followed by no other for `cooldown`; after a failure the wait starts at one second and doubles up to `cooldown`. A key id that a fetch
-    did not bring is not fetched for again for `negative_ttl`; `negative_kids` such ids are remembered.
+    followed by no other for `cooldown`; after a failure the wait starts at one second and doubles up to `cooldown`. A
+    key id that a fetch did not bring is not fetched for again for `negative_ttl`; `negative_kids` such ids are
+    remembered.
     """
 
     soft_ttl: float = 300.0
@@ -106,7 +107,7 @@ class JwksCache:
             self.keys, self.etag = keys, etag
         longest = max(self.limits.soft_ttl, min(_MAX_SOFT_TTL, self.limits.hard_ttl))
         self._soft_ttl = min(max(max_age or 0.0, self.limits.soft_ttl), longest)
-        # The ration is for fetches that an unknown key id caused; one on schedule must not hide the rotation after it.
+        # The ration is for fetches that an unknown key id caused; one on schedule must not hide a rotation after it.
         self._may_fetch_at = now if due else now + self.limits.cooldown
         self.fetched_at = now
         self.last_error = None
