@@ -21,13 +21,17 @@ class Script:
 
 _RUN_ID: Final = "string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')"
 
-# KEYS: run id served under, pause, epoch, then one for each assertion. ARGV: pause in ms, then the life of each in ms.
+# KEYS: run id served under, pause, epoch, then one for each assertion. ARGV: pause in ms, 0 for one that only ANNOUNCE
+# ends, then the life of each in ms.
 # Returns the epoch and 1 for each first use, or -1 alone when nothing may be spent now; then nothing was.
 SPEND: Final = Script(f"""
 local run = {_RUN_ID}
 if redis.call('GET', KEYS[1]) ~= run then
   redis.call('DEL', KEYS[3])
-  redis.call('SET', KEYS[2], '', 'PX', ARGV[1])
+  redis.call('SET', KEYS[2], '')
+  if ARGV[1] ~= '0' then
+    redis.call('PEXPIRE', KEYS[2], ARGV[1])
+  end
   redis.call('SET', KEYS[1], run)
   return {{-1}}
 end

@@ -57,7 +57,8 @@ class RedisSingleUse:
 
     A server that has forgotten may hold neither spends nor epoch. It is known by its run id, which every spend
     compares with the one it served under before: after a restart or a failover, nothing is spent until
-    `pause_seconds` have passed, by the server's own clock, and the epoch has been announced again.
+    `pause_seconds` have passed, by the server's own clock, and the epoch has been announced again. With 0, only
+    `announce` ends the pause: a change published late, after another one that the server forgot, must not.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class RedisSingleUse:
         self._client = client
         self._partitions = partitions or (CLUSTER_PARTITIONS if isinstance(client, RedisCluster) else 1)
         self._namespace = namespace
-        self._pause_ms = max(pause_seconds * 1000, 1)
+        self._pause_ms = pause_seconds * 1000
         self._learning = asyncio.Lock()
         self._batcher: Batcher[Item, Spent] = Batcher(self._flush, PART)
 

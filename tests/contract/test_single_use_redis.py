@@ -152,6 +152,24 @@ async def test_an_announcement_read_before_a_restart_serves_nothing(
             await first_use(memory, f"jti-{attempt}")
 
 
+async def test_an_older_epoch_published_late_serves_nothing(server: servers.ValkeyServer, closing: Closer) -> None:
+    """After a restart a change that is published behind a newer, forgotten one does not bring back its policy."""
+    memory = node(server.url, closing, pause_seconds=0)
+    await memory.announce(lambda: asyncio.sleep(0, 2))
+    assert await first_use(memory, "jti-1")
+    server.kill()
+    server.start()
+    for attempt in range(2):
+        with pytest.raises(Unavailable):
+            await first_use(memory, f"before-{attempt}")
+    await memory.publish_epoch(1)
+    await asyncio.sleep(0.05)
+    with pytest.raises(Unavailable):
+        await first_use(memory, "after")
+    await memory.announce(lambda: asyncio.sleep(0, 2))
+    assert await memory.spend(spending("jti-2"), NOW) == Spent(first_use=True, epoch=2)
+
+
 async def test_a_flushed_memory_pauses(server: servers.ValkeyServer, closing: Closer) -> None:
     """An operator who empties the running server opens no replay."""
     memory = node(server.url, closing)
