@@ -10,14 +10,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
+import pytest
+
 from tests.faults.load import Attempt, Load
 from tests.faults.site import Site, revive
 
-SECONDS = float(os.environ.get("BENCH_SECONDS", "15"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "12"))
 LONGEST_RECOVERY = 90
 
 ALONE = (("valkey",), ("postgresql",), ("worker",), ("node",))
 TOGETHER = (("valkey", "postgresql"), ("node", "valkey"), ("node", "postgresql"), ("node", "valkey", "postgresql"))
+
+pytestmark = pytest.mark.timeout(300 + SECONDS)
 
 
 def test_whatever_is_killed_no_token_is_lost_or_doubled(whole: Site, report: Callable[[str], None]) -> None:

@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import pytest
+
 from tests.faults.load import Attempt, Load
 from tests.faults.site import Site, until
 from tests.hostile.test_at_once import Mandate, mandate
 from tests.support.keys import make_key
 from tests.support.registrar import Registrar
 
-REVOCATIONS = int(os.environ.get("BENCH_REVOCATIONS", "150"))
+REVOCATIONS = int(os.environ.get("BENCH_REVOCATIONS", "120"))
 SUBJECTS_OF_A_KIND = 4
-JUDGED = 4
+JUDGED = 3
 KINDS = {"access": "MP-250", "delegation": "MP-251", "key": "AS-103", "client": "AS-101", "organisation": "AS-207"}
+
+pytestmark = pytest.mark.timeout(300 + REVOCATIONS)
 
 
 @dataclass(eq=False)
