@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from authserver.keys.ring import KeyRing
 from authserver.storage.registry_store import SqlRegistryStore
-from authserver.storage.single_use_redis import RedisSingleUse
 from authserver.storage.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from authserver.storage.single_use_redis import RedisSingleUse
 
 Check = Callable[[], Awaitable[str]]
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
@@ -26,9 +27,11 @@ from authserver.settings import Settings
 from authserver.storage.database import Database
 from authserver.storage.nodes import SqlNodes
 from authserver.storage.registry_store import SqlRegistryStore
-from authserver.storage.single_use_redis import RedisSingleUse
 from authserver.storage.single_use_sql import SqlSingleUse
 from authserver.storage.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from authserver.storage.single_use_redis import RedisSingleUse
 
 _POLL_SECONDS = 1.0
 _PURGE_SECONDS = 60.0

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,9 +18,10 @@ from authserver.storage import migrations
 from authserver.storage.database import Database, open_database, wait_until_ready
 from authserver.storage.errors import answering
 from authserver.storage.nodes import Node, SqlNodes
-from authserver.storage.redis_client import open_redis
 from authserver.storage.registry_store import SqlRegistryStore
-from authserver.storage.single_use_redis import RedisSingleUse
+
+if TYPE_CHECKING:
+    from authserver.storage.single_use_redis import RedisSingleUse
 
 _WAIT_SECONDS = 1.0
 
@@ -133,6 +135,10 @@ def _database(settings: Settings) -> Database:
 def _redis(settings: Settings) -> RedisSingleUse | None:
     if settings.redis_url is None:
         return None
+    # Only here: without Redis nobody waits for its client to be imported.
+    from authserver.storage.redis_client import open_redis
+    from authserver.storage.single_use_redis import RedisSingleUse
+
     try:
         # No pause after a restart: the record has the last word.
         return RedisSingleUse(open_redis(settings.redis_url), pause_seconds=0)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from authserver.storage.database import Database, open_database
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 # Any number that no other program on the same database takes for its own advisory lock.
 _MIGRATION_LOCK = 0x7111_17
+_HERE = Path(__file__).parent
 
 
 class Standing(Enum):
@@ -57,20 +58,27 @@ async def standing(database: Database) -> Standing:
 
 def head_revision() -> str:
     """The newest revision this program knows."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise RuntimeError("the migrations are not installed")
-    return head
+    return max(_known_revisions())
+
+
+def _known_revisions() -> set[str]:
+    """Revisions are numbers of four digits, in order, and their files are named after them."""
+    return {file.name.partition("_")[0] for file in (_HERE / "versions").glob("[0-9]*_*.py")}
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     return config
 
 
 def _upgrade(connection: Connection) -> str:
     if _standing(connection) in {Standing.EMPTY, Standing.OLDER}:
+        # Only here and below: importing Alembic takes longer than most verbs.
+        from alembic import command
+
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -83,9 +91,9 @@ def _standing(connection: Connection) -> Standing:
         return Standing.EMPTY
     if revision == head:
         return Standing.FIT
-    if revision in {known.revision for known in ScriptDirectory.from_config(_config()).walk_revisions()}:
+    if revision in _known_revisions():
         return Standing.OLDER
-    # Later programs say in this table how old a program may be; revisions are numbers of four digits, in order.
+    # Later programs say in this table how old a program may be.
     if not inspect(connection).has_table("compatibility"):
         return Standing.AHEAD
     oldest = connection.execute(text("SELECT oldest_revision FROM compatibility")).scalar_one()
@@ -93,4 +101,7 @@ def _standing(connection: Connection) -> Standing:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """Read what Alembic keeps, without Alembic."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
