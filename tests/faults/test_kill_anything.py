@@ -15,7 +15,7 @@ import pytest
 from tests.faults.load import Attempt, Load
 from tests.faults.site import Site, revive
 
-SECONDS = float(os.environ.get("BENCH_SECONDS", "12"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
 LONGEST_RECOVERY = 90
 
 ALONE = (("valkey",), ("postgresql",), ("worker",), ("node",))

@@ -17,7 +17,7 @@ from tests.hostile.test_at_once import Mandate, mandate
 from tests.support.keys import make_key
 from tests.support.registrar import Registrar
 
-REVOCATIONS = int(os.environ.get("BENCH_REVOCATIONS", "120"))
+REVOCATIONS = int(os.environ.get("BENCH_REVOCATIONS", "100"))
 SUBJECTS_OF_A_KIND = 4
 JUDGED = 3
 KINDS = {"access": "MP-250", "delegation": "MP-251", "key": "AS-103", "client": "AS-101", "organisation": "AS-207"}
