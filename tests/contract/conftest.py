@@ -1,7 +1,9 @@
 """What every contract is run on: SQLite and PostgreSQL, migrated, and Valkey. Servers start once a session."""
 
+import gc
 import itertools
 import shutil
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -31,6 +33,22 @@ def valkey_server() -> Iterator[servers.ValkeyServer]:
     """A running Valkey."""
     with servers.valkey() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster_url() -> Iterator[str]:
+    """The address of a running Valkey Cluster of three primaries."""
+    with servers.valkey_cluster() as primaries:
+        yield f"redis+cluster://127.0.0.1:{primaries[0].port}"
+
+
+@pytest.fixture
+def careless_client() -> Iterator[None]:
+    """Let the Cluster client drop connections unclosed, as it does when it learns of another topology."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.contract.registry import NOW
 
 async def main(kind: str, url: str) -> None:
     """Spend in the memory of this kind at this address."""
-    if kind == "valkey":
+    if kind.startswith("valkey"):
         await spend(RedisSingleUse(open_redis(url), namespace="processes", partitions=3))
         return
     database = open_database(url)

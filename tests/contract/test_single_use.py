@@ -23,7 +23,7 @@ from tests.support import servers
 
 pytestmark = pytest.mark.anyio
 
-MEMORIES = ("sqlite", "postgresql", "valkey")
+MEMORIES = ("sqlite", "postgresql", "valkey", "valkey_cluster")
 
 
 class Memory(SingleUse, Protocol):
@@ -84,6 +84,8 @@ async def valkey_memory(url: str, namespace: str, close_later: Closer) -> Shared
 @pytest.fixture(params=MEMORIES)
 def memory_address(request: pytest.FixtureRequest) -> tuple[str, str]:
     """The kind of memory and where it is."""
+    if request.param == "valkey_cluster":
+        request.getfixturevalue("careless_client")
     if request.param == "valkey":
         server: servers.ValkeyServer = request.getfixturevalue("valkey_server")
         return request.param, server.url
@@ -94,7 +96,7 @@ def memory_address(request: pytest.FixtureRequest) -> tuple[str, str]:
 async def shared(memory_address: tuple[str, str], names: Iterator[int], closing: Closer) -> Shared:
     """A fresh memory of each kind in turn."""
     kind, url = memory_address
-    if kind == "valkey":
+    if kind.startswith("valkey"):
         return await valkey_memory(url, f"test{next(names)}", closing)
     return sql_memory(url, closing)
 
@@ -198,7 +200,7 @@ async def test_closing_answers_those_who_wait(shared: Shared) -> None:
 async def test_of_uses_in_many_processes_one_is_first(memory_address: tuple[str, str], closing: Closer) -> None:
     """Processes that spend the same assertions at once share out the first uses without doubling any."""
     kind, url = memory_address
-    if kind == "valkey":
+    if kind.startswith("valkey"):
         await valkey_memory(url, "processes", closing)
     program = [sys.executable, "-m", "tests.contract.spend_process", kind, url]
     root = Path(__file__).parents[2]

@@ -1,9 +1,7 @@
 """What only a memory apart from the database can do: forget, freeze, fail over, be set up wrongly."""
 
 import asyncio
-import gc
 import signal
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -278,15 +276,6 @@ async def test_a_sentinel_address_names_the_primary(closing: Closer) -> None:
         ("10.0.0.2", 26380),
     ]
     assert (pool.connection_kwargs["username"], pool.connection_kwargs["password"]) == ("user", "p@ss")
-
-
-@pytest.fixture
-def careless_client() -> Iterator[None]:
-    """Let the Cluster client drop connections unclosed, as it does when it learns of another topology."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
 
 
 async def test_a_cluster_spends_once_and_fails_closed(careless_client: None, closing: Closer) -> None:
