@@ -2,9 +2,7 @@
 
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +32,9 @@ def program_before(revision: str, directory: Path) -> Path:
     """Unpack the program as it was just before a revision was added to the schema."""
     added = git("log", "--diff-filter=A", "--format=%H", "--", f"{VERSIONS}/{revision}_*").decode().split()
     commit = f"{added[-1]}^" if added else "HEAD"
-    with tarfile.open(fileobj=BytesIO(git("archive", "--format=tar", commit, "authserver"))) as archive:
-        archive.extractall(directory, filter="data")
+    directory.mkdir()
+    archive = git("archive", "--format=tar", commit, "authserver")
+    subprocess.run(["tar", "--extract", "--file=-"], cwd=directory, input=archive, check=True)
     assert not list((directory / VERSIONS).glob(f"{revision}_*"))
     return directory
 
