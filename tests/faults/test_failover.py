@@ -96,7 +96,7 @@ def test_sentinel_promotes_a_replica(
             finally:
                 load.stop()
             report(f"promoted {promoted - killed:.1f} s after the kill, tokens {again - promoted:.2f} s after that")
-            assert [settled(node, used).code for node in watched.nodes] == ["MP-012"] * 2
+            assert [node.post(used).code for node in watched.nodes] == ["MP-012"] * 2
             assert [node.token(revoked).code for node in watched.nodes] == ["AS-101"] * 2
             assert load.broken == []
             assert watched.unrecorded(load.held) == set()
