@@ -55,7 +55,7 @@ class Authority:
         port = free_port()
         environ = self.environ(PORT=str(port), MANAGEMENT_PORT="0", WORKERS=str(case.workers))
         log = self.directory / "serve.log"
-        with running([*_PROGRAM, "serve"], environ, port, log, server_cores(case.workers, cores())) as pid:
+        with running([*_PROGRAM, "serve"], environ, port, log, server_cores(case, cores())) as pid:
             yield Subject(self._order(case, port), port, pid, self.store)
 
     def _order(self, case: Case, port: int) -> Order:

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from tests.bench.plan import PROFILES, cores, server_cores
+from tests.bench.plan import PROFILES, cores
 from tests.bench.processes import pinned
 
 _MESSAGE = b"x" * 400
@@ -22,7 +22,7 @@ def measure(seconds: float) -> dict[str, Any]:
 
     `seconds` is the time for each operation. The size of the message is that of an assertion's header and claims.
     """
-    with pinned(server_cores(1, cores())):
+    with pinned(frozenset(cores()[:1])):
         costs = {name: _microseconds(operation, seconds) for name, operation in _operations().items()}
     pairs = {(assertion, token) for _, assertion, token in PROFILES}
     tokens = {f"{a} → {t}": 1e6 / (costs[f"verify {a}"] + costs[f"sign {t}"]) for a, t in sorted(pairs)}

@@ -77,7 +77,7 @@ class Measurement:
 
     def take(self, subject: Subject) -> Figures:
         """Take every figure of a server that has just started. Raises LoadError."""
-        with pinned(other_cores(self._case.workers, cores())):
+        with pinned(other_cores(self._case, cores())):
             self._warm_up(subject)
             runs = []
             for number in range(self._plan.runs):

@@ -45,7 +45,7 @@ def serving(store: Store, directory: Path, case: Case) -> Iterator[Subject]:
     }
     command, form = _authlib() if case.server == AUTHLIB else _oidc_provider()
     environ = os.environ | {"BENCH_SETTINGS": json.dumps(settings), "NODE_ENV": "production"}
-    with running(command, environ, port, directory / "peer.log", server_cores(1, cores())) as pid:
+    with running(command, environ, port, directory / "peer.log", server_cores(case, cores())) as pid:
         # Client authentication names its subject (RFC 7523 §3(2)); in a grant Authlib would look for a user so named.
         claims = {} if case.server == AUTHLIB else {"sub": CLIENT_ID}
         yield Subject(Order(client, CLIENT_ID, issuer, claims, form, port), port, pid, store)

@@ -25,7 +25,10 @@ PROFILES = (STANDARD_RSA, STANDARD_EC, MASKINPORTEN)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One server in one set-up. `profile` is a profile of ours; a peer answers the same algorithms."""
+    """One server in one set-up. `profile` is a profile of ours; a peer answers the same algorithms.
+
+    `together`: server, stores and load share the server's cores, so that n cores stand for everything a token needs.
+    """
 
     server: str
     profile: str
@@ -34,6 +37,7 @@ class Case:
     store: str
     workers: int = 1
     delegated: bool = False
+    together: bool = False
 
     @property
     def algorithms(self) -> str:
@@ -44,7 +48,9 @@ class Case:
     def title(self) -> str:
         """The whole case in one line."""
         workers = f", {self.workers} workers" if self.workers > 1 else ""
-        return f"{self.server}, {self.algorithms}, {self.store}{workers}{', delegated' if self.delegated else ''}"
+        others = f", all on {self.workers} core{'s' if self.workers > 1 else ''}" if self.together else ""
+        delegated = ", delegated" if self.delegated else ""
+        return f"{self.server}, {self.algorithms}, {self.store}{workers}{delegated}{others}"
 
     def document(self) -> dict[str, Any]:
         """The case as JSON holds it."""
@@ -90,7 +96,7 @@ def quick_cases() -> Iterator[Case]:
     yield Case(OURS, *STANDARD_EC, POSTGRESQL)
     yield from (Case(OURS, *profile, POSTGRESQL_VALKEY) for profile in PROFILES)
     yield Case(OURS, *STANDARD_RSA, POSTGRESQL_VALKEY, delegated=True)
-    yield Case(OURS, *STANDARD_RSA, POSTGRESQL_VALKEY, workers=2)
+    yield from (Case(OURS, *STANDARD_RSA, POSTGRESQL_VALKEY, workers=workers, together=True) for workers in (1, 2))
 
 
 def full_cases() -> Iterator[Case]:
@@ -98,6 +104,7 @@ def full_cases() -> Iterator[Case]:
     stores = (SQLITE, POSTGRESQL, POSTGRESQL_VALKEY)
     for store, profile, workers, delegated in product(stores, PROFILES, (1, 2), (False, True)):
         yield Case(OURS, *profile, store, workers=workers, delegated=delegated)
+    yield from (Case(OURS, *STANDARD_RSA, POSTGRESQL_VALKEY, workers=workers, together=True) for workers in (1, 2))
 
 
 def peer_cases(*, full: bool) -> Iterator[Case]:
@@ -112,11 +119,11 @@ def cores() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
-def server_cores(workers: int, every: tuple[int, ...]) -> frozenset[int]:
+def server_cores(case: Case, every: tuple[int, ...]) -> frozenset[int]:
     """One core for each worker of the server under test."""
-    return frozenset(every[:workers])
+    return frozenset(every[: case.workers])
 
 
-def other_cores(workers: int, every: tuple[int, ...]) -> frozenset[int]:
-    """What the server leaves to load, database and Valkey; all cores when it leaves none."""
-    return frozenset(every[workers:] or every)
+def other_cores(case: Case, every: tuple[int, ...]) -> frozenset[int]:
+    """What the server leaves to load, database and Valkey; its own when all work together, or when it leaves none."""
+    return server_cores(case, every) if case.together else frozenset(every[case.workers :] or every)

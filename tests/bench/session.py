@@ -61,14 +61,14 @@ def results(plan: Plan, tell: Tell) -> Iterator[Result]:
         signers.close()
 
 
-def _set_up_of(case: Case) -> tuple[str, str, int]:
-    return case.server, case.store, case.workers
+def _set_up_of(case: Case) -> tuple[str, str, int, bool]:
+    return case.server, case.store, case.workers, case.together
 
 
 def _open(stack: ExitStack, cases: list[Case]) -> tuple[Store, Serve]:
     """Open the cases' store on the cores that the server will leave, and what serves them. Raises RuntimeError."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tillit-bench-")))
-    with pinned(other_cores(cases[0].workers, cores())):
+    with pinned(other_cores(cases[0], cores())):
         store = stack.enter_context(open_store(cases[0].store, directory))
     if cases[0].server == OURS:
         return store, set_up(directory, store, cases).serving
