@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from tillit.clock import Clock, SystemClock
 from tillit.config import ClientConfig
@@ -25,6 +25,8 @@ from tillit.refusals import Refusals
 from tillit.store import MemoryStore, TokenStore
 
 logger = logging.getLogger("tillit")
+
+_LOOKED_UP: Final = 1024
 
 
 class TokenClientBase:
@@ -51,10 +53,11 @@ class TokenClientBase:
         self._where = config.where
         self._closed = False
         self._key = lru_cache(1024)(self._make_key)
+        self._looked_up: dict[TokenRequest | str | None, tuple[TokenRequest, str]] = {}
 
     def peek(self, request: TokenRequest | str | Iterable[str] | None = None) -> Token | None:
         """The cached token for `request` if it has not expired. Sends nothing. Raises ConfigError."""
-        token = self._store.get(self._key(self._resolve(request)))
+        token = self._store.get(self._look_up(request)[1])
         return token if token is not None and token.expires_in() > 0 else None
 
     def invalidate(self, token: Token) -> None:
@@ -69,9 +72,25 @@ class TokenClientBase:
             request, authority=address, client_id=self.config.client_id, signer=self.config.signer.thumbprint
         )
 
-    def _resolve(self, request: TokenRequest | str | Iterable[str] | None) -> TokenRequest:
+    def _look_up(self, request: TokenRequest | str | Iterable[str] | None) -> tuple[TokenRequest, str]:
+        """What `request` asks for, and the key of its token."""
         if self._closed:
             raise ConfigError("the client is closed")
+        # Only what is a value may be looked up by it: a list can change, and an iterator can be read once.
+        kind = type(request)
+        if kind is not str and kind is not TokenRequest and request is not None:
+            wanted = self._resolve(request)
+            return wanted, self._key(wanted)
+        found = self._looked_up.get(request)  # type: ignore[arg-type]  # the types were told apart above
+        if found is None:
+            wanted = self._resolve(request)
+            found = wanted, self._key(wanted)
+            if len(self._looked_up) >= _LOOKED_UP:
+                self._looked_up.clear()
+            self._looked_up[request] = found  # type: ignore[index]  # the same
+        return found
+
+    def _resolve(self, request: TokenRequest | str | Iterable[str] | None) -> TokenRequest:
         if isinstance(request, TokenRequest):
             return request
         scopes = self.config.default_scopes if request is None else request

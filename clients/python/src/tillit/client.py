@@ -61,8 +61,7 @@ class TokenClient(TokenClientBase):
         the fetch goes on for others. `force` fetches even if a token or a refusal is remembered.
         Raises ConfigError, Rejected, Throttled, Unavailable or MalformedResponse.
         """
-        wanted = self._resolve(request)
-        key = self._key(wanted)
+        wanted, key = self._look_up(request)
         held = self._store.get(key)
         if held is not None and not force:
             freshness = self._judge(held)

@@ -70,6 +70,9 @@ class JwksSource:
 
     def key(self, kid: str, alg: str) -> PublicKey:
         """The key `kid` bound to `alg`; may wait for a fetch. Raises InvalidToken or KeysUnavailable."""
+        ready = self._ready(kid, alg)
+        if ready is not None:
+            return ready
         plan = self._plan(kid)
         if plan is Plan.RENEW:
             self._flights.launch(_FLIGHT, self._fetch)
@@ -79,6 +82,9 @@ class JwksSource:
 
     async def akey(self, kid: str, alg: str) -> PublicKey:
         """The same, awaited."""
+        ready = self._ready(kid, alg)
+        if ready is not None:
+            return ready
         plan = self._plan(kid)
         if plan is Plan.RENEW:
             self._flights.alaunch(_FLIGHT, self._afetch)
@@ -104,6 +110,10 @@ class JwksSource:
                 return JwksStatus(0, None, cache.last_error, ())
             age = self._clock.monotonic() - cache.fetched_at
             return JwksStatus(len(cache.keys.keys), age, cache.last_error, cache.keys.skipped)
+
+    def _ready(self, kid: str, alg: str) -> PublicKey | None:
+        # Without the lock, for every request comes by here: what is read is one value that is replaced whole.
+        return self._cache.ready(kid, alg, self._clock.monotonic())
 
     def _plan(self, kid: str) -> Plan:
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from tillit.access_errors import InsufficientScope, InvalidToken
 from tillit.clock import Clock, SystemClock
 from tillit.core.access_token import AccessToken, Organisation
-from tillit.core.claims import check_claims
+from tillit.core.claims import check_claims, holds_during
 from tillit.core.policy import Policy, _NoAudience
 from tillit.core.requirements import Requirement
 from tillit.errors import ConfigError
@@ -17,6 +17,7 @@ from tillit.jose.algorithms import PublicKey
 from tillit.jose.compact import UnverifiedJwt, read_compact
 from tillit.jose.encoding import MalformedJose
 from tillit.jwks import JwksSource
+from tillit.verified import Verified, VerifiedTokens
 
 ConsumerPredicate: TypeAlias = Callable[[Organisation], bool]
 
@@ -26,10 +27,21 @@ class TokenValidator:
 
     In order: shape, header, key, signature, times, issuer and audience, scopes. Nothing of a token is believed, and no
     scope is looked at, before its signature is verified. Safe to share between threads and tasks.
+
+    Up to `cache_size` tokens that were found good are recognised by the SHA-256 of their whole text, and their
+    signature is not verified again: not under another policy, not after `exp`, and not once the authority's keys have
+    been fetched anew. Scopes are looked at each time. The verdict is the same either way, so the price is memory: the
+    claims of recent tokens, personal ones included, stay in this process for up to the life of a token or until
+    others take their place. 0 keeps nothing.
     """
 
     def __init__(
-        self, policy: Policy, jwks: JwksSource | Mapping[str, JwksSource], *, clock: Clock | None = None
+        self,
+        policy: Policy,
+        jwks: JwksSource | Mapping[str, JwksSource],
+        *,
+        clock: Clock | None = None,
+        cache_size: int = 1024,
     ) -> None:
         sources = {next(iter(policy.issuers)): jwks} if isinstance(jwks, JwksSource) else dict(jwks)
         if sources.keys() != policy.issuers:
@@ -37,6 +49,7 @@ class TokenValidator:
         self.policy = policy
         self._sources = sources
         self._clock: Clock = clock or SystemClock()
+        self._verified = VerifiedTokens(cache_size)
 
     @staticmethod
     def for_issuer(
@@ -45,28 +58,46 @@ class TokenValidator:
         *,
         allow_http: bool = False,
         clock: Clock | None = None,
+        cache_size: int = 1024,
     ) -> TokenValidator:
         """A validator with the default policy for one authority, whose metadata is looked up at first use.
 
         Raises ConfigError.
         """
         source = JwksSource.for_issuer(issuer, allow_http=allow_http, clock=clock)
-        return TokenValidator(Policy(issuer, audience), source, clock=clock)
+        return TokenValidator(Policy(issuer, audience), source, clock=clock, cache_size=cache_size)
 
     def validate(self, token: str, require: Requirement | None = None) -> AccessToken:
         """The token, proven good now, and good for `require`.
 
         Raises InvalidToken (401), InsufficientScope (403) or KeysUnavailable (503).
         """
-        unverified = self._read(token)
-        key = self._source(unverified).key(unverified.kid, unverified.alg)
-        return self._finish(unverified, key, require)
+        now = int(self._clock.time())
+        known = self._verified.recall(token, self.policy, now)
+        # The key is asked for all the same: it may be gone, or have come anew, and asking is what keeps keys fresh.
+        if known is None or known.source.key(known.kid, known.alg) is not known.key:
+            unverified = self._read(token)
+            source = self._source(unverified)
+            known = self._verify(unverified, source, source.key(unverified.kid, unverified.alg))
+            self._verified.keep(token, known, now)
+        check_access(known.token, require)
+        return known.token
 
     async def avalidate(self, token: str, require: Requirement | None = None) -> AccessToken:
         """The same, awaited. Only a fetch of keys ever suspends it."""
-        unverified = self._read(token)
-        key = await self._source(unverified).akey(unverified.kid, unverified.alg)
-        return self._finish(unverified, key, require)
+        now = int(self._clock.time())
+        known = self._verified.recall(token, self.policy, now)
+        if known is None or await known.source.akey(known.kid, known.alg) is not known.key:
+            unverified = self._read(token)
+            source = self._source(unverified)
+            known = self._verify(unverified, source, await source.akey(unverified.kid, unverified.alg))
+            self._verified.keep(token, known, now)
+        check_access(known.token, require)
+        return known.token
+
+    def forget(self) -> None:
+        """Verify every token's signature anew from here on, those seen before included."""
+        self._verified.forget()
 
     def warm(self) -> None:
         """Fetch the keys before the first request. Does not raise when the authority is away."""
@@ -97,12 +128,12 @@ class TokenValidator:
             raise InvalidToken("the issuer is not accepted")
         return source
 
-    def _finish(self, unverified: UnverifiedJwt, key: PublicKey, require: Requirement | None) -> AccessToken:
-        if not algorithms.verify(unverified.alg, key, unverified.signing_input, unverified.signature):
+    def _verify(self, unverified: UnverifiedJwt, source: JwksSource, key: PublicKey) -> Verified:
+        alg, policy = unverified.alg, self.policy
+        if not algorithms.verify(alg, key, unverified.signing_input, unverified.signature):
             raise InvalidToken("the signature is not valid")
-        token = check_claims(unverified.claims, unverified.typ, self.policy, int(self._clock.time()))
-        check_access(token, require)
-        return token
+        token = check_claims(unverified.claims, unverified.typ, policy, int(self._clock.time()))
+        return Verified(token, source, unverified.kid, alg, key, policy, holds_during(token, policy))
 
 
 def check_access(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,31 @@ class Organisation:
     def id(self) -> str:
         """The identifier as tokens write it: `0192:991825827`."""
         return ":".join(part for part in (self.icd, self.number, self.suffix) if part)
+
+
+class Claims(Mapping[str, Any]):
+    """The members of a JSON object, for reading: lists and objects in it are handed out as copies.
+
+    One validated token may serve many requests, and none of them can change what the next one reads. Hidden in `repr`.
+    """
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self._members = dict(members)
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._members[name]
+        return deepcopy(value) if isinstance(value, dict | list) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __repr__(self) -> str:
+        return f"Claims({len(self)} members)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from tillit.access_errors import InvalidToken
-from tillit.core.access_token import AccessToken, Organisation
+from tillit.core.access_token import AccessToken, Claims, Organisation
 from tillit.core.policy import AT_JWT, Policy
 
 
@@ -41,8 +40,14 @@ def check_claims(claims: Mapping[str, Any], typ: str | None, policy: Policy, now
         subject=subject,
         pid=_optional_text(claims, "pid"),
         authorization_details=_details(claims),
-        claims=MappingProxyType(dict(claims)),
+        claims=Claims(claims),
     )
+
+
+def holds_during(token: AccessToken, policy: Policy) -> range:
+    """The seconds (since the Unix epoch) during which a token that was good once is good without asking the leeway."""
+    end = token.expires_at if policy.max_age is None else min(token.expires_at, token.issued_at + policy.max_age)
+    return range(max(token.issued_at, token.claims.get("nbf", 0)), end)
 
 
 def _check_times(claims: Mapping[str, Any], policy: Policy, now: int) -> tuple[int, int]:
@@ -93,7 +98,7 @@ def _details(claims: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     value = claims.get("authorization_details", [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise InvalidToken("the claim authorization_details is malformed")
-    return tuple(value)
+    return tuple(Claims(item) for item in value)
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> int:

@@ -63,6 +63,15 @@ class JwksCache:
         self._may_fetch_at = float("-inf")
         self._failures = 0
         self._unknown: dict[str, float] = {}
+        self._ready: tuple[KeySet, float] | None = None
+
+    def ready(self, kid: str, alg: str, now: float) -> PublicKey | None:
+        """The key `kid`, bound to `alg`, if nothing but an answer is called for. Safe to call beside any change."""
+        ready = self._ready
+        if ready is None or now >= ready[1]:
+            return None
+        key = ready[0].find(kid, alg)
+        return None if key is None else key.key
 
     def plan(self, kid: str, now: float) -> Plan:
         """What a token with this `kid` calls for."""
@@ -112,6 +121,8 @@ class JwksCache:
         self.fetched_at = now
         self.last_error = None
         self._failures = 0
+        if self.keys is not None:
+            self._ready = self.keys, now + _AHEAD * self._soft_ttl
 
     def failed(self, reason: str, now: float) -> None:
         """A fetch failed. What is known stays known."""

@@ -59,7 +59,10 @@ class KeySet:
 
     def find(self, kid: str, alg: str) -> VerificationKey | None:
         """The key with this id that is bound to `alg`."""
-        return next((key for key in self.keys if key.kid == kid and key.alg == alg), None)
+        for key in self.keys:
+            if key.kid == kid and key.alg == alg:
+                return key
+        return None
 
 
 def read_jwks(document: bytes) -> KeySet:
