@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 RedisClient = Redis | RedisCluster
 
@@ -44,6 +45,9 @@ def _options() -> dict[str, Any]:
         "socket_timeout": ANSWER_SECONDS,
         "socket_connect_timeout": ANSWER_SECONDS,
         "socket_keepalive": True,
+        # While it listens for announced maintenance, the pool hands out connections that the server has closed: the
+        # first command of every process after a restart would fail on one.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
 
 

@@ -131,6 +131,20 @@ async def test_an_announcement_lets_a_forgetful_memory_serve_at_once(
     assert await memory.spend(spending("jti-3"), NOW) == Spent(first_use=True, epoch=7)
 
 
+async def test_an_idle_connection_that_died_with_the_server_costs_no_spend(
+    server: servers.ValkeyServer, closing: Closer
+) -> None:
+    """Once one process has let a restarted server serve, the first spend of another, idle until then, is answered."""
+    busy, idle = node(server.url, closing, pause_seconds=0), node(server.url, closing, pause_seconds=0)
+    await busy.announce(lambda: asyncio.sleep(0, 4))
+    assert await first_use(idle, "jti-1")
+    # In a thread: the loop goes on, as it does in a process that serves.
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    await busy.announce(lambda: asyncio.sleep(0, 4))
+    assert await idle.spend(spending("jti-2"), NOW) == Spent(first_use=True, epoch=4)
+
+
 async def test_an_announcement_read_before_a_restart_serves_nothing(
     server: servers.ValkeyServer, closing: Closer
 ) -> None:
