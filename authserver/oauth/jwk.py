@@ -21,13 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
-from joserfc.jws import JWSRegistry
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from authserver.oauth import limits
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.jose import decode_segment
 from authserver.oauth.models import VerificationKey
+from authserver.oauth.verifier import verifier_of
 from authserver.oauth.weak_keys import weakness
 
 KID = re.compile(rf"[A-Za-z0-9._~:+/=-]{{1,{limits.KID_CHARS}}}")
@@ -66,20 +66,6 @@ class AcceptedKey:
     jwk: str
     thumbprint: str
     verifier: VerificationKey
-
-
-class _Verifier:
-    """The library's algorithm object, bound to one key; any other algorithm is out of reach (RFC 8725 §3.1)."""
-
-    __slots__ = ("_algorithm", "_key")
-
-    def __init__(self, alg: str, key: Key) -> None:
-        self._algorithm = JWSRegistry.algorithms[alg]
-        self._key = key
-
-    def verify(self, signing_input: bytes, signature: bytes) -> bool:
-        """Tell whether the signature is this key's, over exactly these bytes (RFC 7515 §5.2)."""
-        return self._algorithm.verify(signing_input, signature, self._key)
 
 
 def accept(jwk: Mapping[str, Any], *, kid: str | None = None, alg: str | None = None) -> AcceptedKey:
@@ -125,10 +111,10 @@ def verification_key(jwk: Mapping[str, Any], alg: str) -> VerificationKey:
         raise _refused("its algorithm does not fit the key")
     kinds: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
     try:
-        key = kinds[public["kty"]].import_key(dict(public))
+        key: Any = kinds[public["kty"]].import_key(dict(public)).public_key
     except (JoseError, ValueError):
         raise _refused("it is not a valid public key") from None
-    return _Verifier(alg, key)
+    return verifier_of(key, alg)
 
 
 def _jwk_of(key: object) -> dict[str, str]:
