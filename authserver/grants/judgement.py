@@ -9,7 +9,7 @@ from authserver.oauth import assertion, authorization
 from authserver.oauth.assertion import SignedAssertion, UnverifiedAssertion
 from authserver.oauth.authorization import Authorization
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Client, Fact, Ref
+from authserver.oauth.models import Client, Ref
 from authserver.oauth.profiles import REQUEST_PROFILES
 from authserver.oauth.request import TokenRequest
 
@@ -62,9 +62,8 @@ class Judge:
         return Judgement(epoch, client, signed, await self._verdict(client, signed, now))
 
     async def _verdict(self, client: Client, signed: SignedAssertion, now: int) -> Authorization | Refusal:
-        facts: dict[Ref, Fact] = {}
-        while refs := authorization.needed(client, signed, facts):
-            facts.update(await self.registry.facts(refs))
+        facts = await self.registry.facts(authorization.needed(client, signed))
+        facts = {**facts, **await self.registry.facts(authorization.needed_above(facts))}
         try:
             return authorization.authorize(client, signed, facts, self.issuer, now)
         except Refusal as refusal:

@@ -33,26 +33,33 @@ class Authorization:
     pid: str | None
 
 
-def needed(client: Client, assertion: SignedAssertion, facts: Facts) -> set[Ref]:
-    """Name the records that `authorize` looks at, given those known so far; call again until nothing is new."""
+def needed(client: Client, assertion: SignedAssertion) -> set[Ref]:
+    """Name the records that `authorize` looks at, as far as they can be named before the scopes are known."""
     consumer = assertion.consumer_org or client.orgno
-    refs = {Ref("organisation", client.orgno), Ref("organisation", consumer)}
+    refs = {Ref("organisation", client.orgno)}
     if assertion.consumer_org is not None:
+        refs.add(Ref("organisation", consumer))
         refs.add(Ref("delegations", consumer, client.orgno))
     for name in client.scopes.intersection(assertion.scopes):
         refs.add(Ref("scope", name))
         refs.add(Ref("access", name, consumer))
-        scope = facts.get(Ref("scope", name))
-        if isinstance(scope, Scope):
-            refs.add(Ref("prefix", scope.prefix))
-            refs.add(Ref("organisation", scope.owner_orgno))
-    return refs - facts.keys()
+    return refs
+
+
+def needed_above(facts: Facts) -> set[Ref]:
+    """Name what else `authorize` looks at: the prefixes and owners of the scopes among these facts."""
+    refs: set[Ref] = set()
+    for fact in facts.values():
+        if isinstance(fact, Scope):
+            refs.add(Ref("prefix", fact.prefix))
+            refs.add(Ref("organisation", fact.owner_orgno))
+    return refs
 
 
 def authorize(client: Client, assertion: SignedAssertion, facts: Facts, issuer: str, now: int) -> Authorization:
     """Decide what this assertion of this client may have. All or nothing: a scope too many refuses the request.
 
-    `facts` holds what `needed` names. Raises Refusal for the first rule that fails.
+    `facts` holds what `needed` and then `needed_above` name. Raises Refusal for the first rule that fails.
     """
     _require_active(facts, client.orgno)
     scopes = [_registered_scope(client, name, facts) for name in assertion.scopes]

@@ -7,7 +7,7 @@ strict JSON objects. Headers that could choose a key or change the meaning of th
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,8 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.strict_json import parse_object
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# The two characters that differ; those of plain base64 become what no base64 has.
+_TO_BASE64 = bytes.maketrans(b"-_+/", b"+/!!")
 _FORBIDDEN_HEADERS = frozenset({"crit", "jwk", "jku", "x5u", "zip", "b64", "enc", "epk"})
 
 
@@ -39,7 +41,8 @@ def read(compact: str) -> UnverifiedJws:
         raise Refusal(Reason.ASSERTION_SIZE)
     if not _COMPACT.fullmatch(compact):
         raise Refusal(Reason.ASSERTION_MALFORMED, detail="not three base64url segments")
-    header_segment, claims_segment, signature_segment = compact.split(".")
+    signing_input, _, signature_segment = compact.rpartition(".")
+    header_segment, _, claims_segment = signing_input.partition(".")
     try:
         header_bytes = decode_segment(header_segment)
         claims_bytes = decode_segment(claims_segment)
@@ -51,7 +54,7 @@ def read(compact: str) -> UnverifiedJws:
     except ValueError as fault:
         raise Refusal(Reason.ASSERTION_MALFORMED, detail=str(fault)) from None
     _judge_header(header, len(header_bytes), len(compact))
-    return UnverifiedJws(header, claims, compact[: compact.rindex(".")].encode("ascii"), signature)
+    return UnverifiedJws(header, claims, signing_input.encode("ascii"), signature)
 
 
 def decode_segment(segment: str) -> bytes:
@@ -59,8 +62,9 @@ def decode_segment(segment: str) -> bytes:
 
     Raises ValueError.
     """
-    decoded = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    if urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode("ascii"):
+    octets = segment.encode("ascii").translate(_TO_BASE64)
+    decoded = a2b_base64(octets + b"==")
+    if b2a_base64(decoded, newline=False).rstrip(b"=") != octets:
         raise ValueError("not canonical base64url")
     return decoded
 
