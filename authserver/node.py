@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import cast
 
 import uvicorn
 
@@ -14,6 +16,7 @@ from authserver.app import create_app, create_management_app
 from authserver.services import open_services
 from authserver.settings import Settings
 from authserver.web.asgi import App
+from authserver.web.direct import Endpoint
 from authserver.web.protocol import BoundedHttp
 
 _DRAIN_SECONDS = 10
@@ -46,17 +49,19 @@ async def run_node(
     `lifeline` is the descriptor of a pipe whose end, too, means to stop. Raises what opening the services raises.
     """
     async with open_services(settings) as services:
-        listeners = [(_listener(create_app(services)), public)]
+        app = create_app(services)
+        listeners = [(_listener(app, app.direct), public)]
         if management is not None:
-            listeners.append((_listener(create_management_app(services)), management))
+            listeners.append((_listener(create_management_app(services), {}), management))
         _stop_when_told([listener for listener, _ in listeners], lifeline)
         await asyncio.gather(*(listener.serve(sockets=[listening]) for listener, listening in listeners))
 
 
-def _listener(app: App) -> _Listener:
+def _listener(app: App, direct: Mapping[bytes, Endpoint]) -> _Listener:
     config = uvicorn.Config(
         app,
-        http=BoundedHttp,
+        # The library only calls it, for each connection.
+        http=cast("type[BoundedHttp]", partial(BoundedHttp, direct=direct)),
         ws="none",
         lifespan="off",
         log_config=None,

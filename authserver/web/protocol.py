@@ -7,16 +7,19 @@ the same form as every other refusal.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.limits import BODY_BYTES, HEADER_BLOCK_BYTES, REQUEST_SECONDS
+from authserver.web.direct import DirectExchange, Endpoint
 from authserver.web.render import render
+from authserver.web.wire import answer_bytes
 
-_STATUS_LINES = {400: b"400 Bad Request", 408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large"}
 # A head this long is cut off unread; up to it, the endpoint refuses with its own answer.
 _FRAMING_BYTES = 2 * HEADER_BLOCK_BYTES
 # Of a body that was refused unread, so much is still taken: most clients write it all before they read the answer.
@@ -24,15 +27,25 @@ _UNWANTED_BYTES = 16 * BODY_BYTES
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. `HEADER_BLOCK_BYTES` bounds its request heads, `REQUEST_SECONDS` the arrival of each request."""
+    """One connection. `HEADER_BLOCK_BYTES` bounds its request heads, `REQUEST_SECONDS` the arrival of each request.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    The library's protocol serves ASGI and keeps the order of requests; a POST to a target in `direct` takes its place
+    in that order without ASGI. Timers are set only for what does not end with the data that began it.
+    """
+
+    def __init__(self, *args: Any, direct: Mapping[bytes, Endpoint], **options: Any) -> None:
         super().__init__(*args, **options)
+        self._direct = direct
+        # The request being read, if it goes without ASGI.
+        self._exchange: DirectExchange | None = None
         self._framing_bytes = 0
         self._unwanted_bytes = 0
         self._begun = False
         self._in_head = True
+        self._arriving = True
         self._timer: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -40,25 +53,31 @@ class BoundedHttp(HttpToolsProtocol):
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
+        """Forget the timers with the connection."""
         self._stop_waiting()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless too much has come that is no body: a head, chunk extensions, a trailer section."""
         self._framing_bytes += len(data)
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self._feed(data)
-        if self._framing_bytes > _FRAMING_BYTES and self._timer is not None:
-            self._cut_off(Refusal(Reason.HEADERS_SIZE))
+        if self._arriving:
+            if self._framing_bytes > _FRAMING_BYTES:
+                self._cut_off(Refusal(Reason.HEADERS_SIZE))
+            elif self._timer is None:
+                self._expect_request()
 
     def on_message_begin(self) -> None:
         """A new request begins: its head and its time are counted anew."""
-        self._begun = self._in_head = True
+        self._begun = self._in_head = self._arriving = True
         self._framing_bytes = self._unwanted_bytes = 0
-        if self._timer is None:
-            self._expect_request()
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; drop a trailer, which may not pass for one (RFC 9110 §6.5.1)."""
@@ -68,8 +87,11 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole; what follows is the body, which the endpoint bounds."""
         if not self._upgrade_asked():
-            # It raises for a target that is no URL: then the fault is still one of the head.
-            super().on_headers_complete()
+            endpoint = self._direct.get(self.url) if self.parser.get_method() == b"POST" else None
+            if endpoint is None:
+                self._begin_asgi()
+            else:
+                self._begin_direct(endpoint)
         self._in_head = False
         self._framing_bytes = 0
 
@@ -80,7 +102,10 @@ class BoundedHttp(HttpToolsProtocol):
             self._unwanted_bytes += len(body)
             if self._unwanted_bytes > _UNWANTED_BYTES:
                 self.transport.close()
-        super().on_body(body)
+        elif self._exchange is not None:
+            self._exchange.take(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole; its answer may take the time it needs."""
@@ -88,7 +113,23 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._begun = False
         self._stop_waiting()
-        super().on_message_complete()
+        if self._exchange is not None:
+            self._exchange.end()
+        else:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_if_idle)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the library's words are not shown
         """Answer what is not HTTP as every refusal is answered."""
@@ -96,14 +137,14 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         """Parse what has come, declining every wish to upgrade in it."""
-        rest = memoryview(data)
+        rest: bytes | memoryview = data
         try:
             while rest:
                 try:
                     self.parser.feed_data(rest)
                     return
                 except httptools.HttpParserUpgrade as upgrade:
-                    rest = rest[upgrade.args[0] :]
+                    rest = memoryview(rest)[upgrade.args[0] :]
                     self._decline_upgrade()
         except httptools.HttpParserError:
             self.send_400_response("")
@@ -125,10 +166,48 @@ class BoundedHttp(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
 
+    def _begin_asgi(self) -> None:
+        """Let the library begin the request; it raises for a target that is no URL, which is a fault of the head."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        self._exchange = None
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def _begin_direct(self, endpoint: Endpoint) -> None:
+        earlier: RequestResponseCycle | None = self.cycle
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        self._exchange = DirectExchange(self, endpoint, keep_alive=keep_alive)
+        self.cycle = self._exchange  # type: ignore[assignment]
+        if earlier is None or earlier.response_complete:
+            self._exchange.begin()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle | DirectExchange, app: ASGI3Application) -> None:
+        if isinstance(cycle, DirectExchange):
+            cycle.begin()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _look_if_idle(self) -> None:
+        """Close a connection that has waited for its next request for too long; look again when it may have."""
+        self._idle_timer = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_if_idle)
+        else:
+            self.transport.close()
+
     def _expect_request(self) -> None:
         self._timer = self.loop.call_later(REQUEST_SECONDS, self._give_up)
 
     def _stop_waiting(self) -> None:
+        self._arriving = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -156,6 +235,4 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         status, headers, body = render(refusal, "0" * 32)
-        lines = [b"HTTP/1.1 " + _STATUS_LINES[status], *(name + b": " + value for name, value in headers)]
-        lines += [b"content-length: " + str(len(body)).encode("ascii"), b"connection: close", b"", body]
-        self.transport.write(b"\r\n".join(lines))
+        self.transport.write(answer_bytes(status, headers, body, close=True))

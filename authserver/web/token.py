@@ -1,8 +1,9 @@
-"""`POST /token`: a bare ASGI callable, since this is the path that every call between agencies waits for."""
+"""`POST /token`: no framework, since this is the path that every call between agencies waits for."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,35 +11,53 @@ import orjson
 from authserver.oauth import request
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.request import TokenRequest
-from authserver.web.asgi import App, Receive, Scope, Send, send_answer
-from authserver.web.form import ClientGone, read_form
+from authserver.web.asgi import Answer, Headers, Receive, Scope, Send, send_answer
+from authserver.web.form import ClientGone, parse_form, read_body
 from authserver.web.render import JSON, NO_STORE, render
 
 Exchange = Callable[[TokenRequest, str], Awaitable[dict[str, Any]]]
 Observe = Callable[[str, str, BaseException | None], None]
 
+_ISSUED: Headers = [JSON, *NO_STORE]
 
-def token_endpoint(exchange: Exchange, new_trace_id: Callable[[], str], observe: Observe) -> App:
-    """Serve the token endpoint (RFC 6749 §3.2).
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """The token endpoint (RFC 6749 §3.2), over ASGI by being called, or from our own wire by `answer`.
 
     `observe` is told the trace id, the outcome (`issued` or the dotted reason) and, for a fault of ours, what it was.
     """
 
-    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        trace_id = new_trace_id()
+    exchange: Exchange
+    new_trace_id: Callable[[], str]
+    observe: Observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request over ASGI; a client that leaves before its request is whole is not answered."""
         try:
-            form = await read_form(scope, receive)
-            body = orjson.dumps(await exchange(request.parse(form), trace_id))
+            body: bytes | Refusal = await read_body(scope, receive)
         except ClientGone:
             return
         except Refusal as refusal:
-            observe(trace_id, refusal.reason.dotted, refusal.__cause__)
-            await send_answer(send, *render(refusal, trace_id))
-        except Exception as fault:  # noqa: BLE001 - the last door: an unknown fault is ours, and says nothing
-            observe(trace_id, Reason.FAULT.dotted, fault)
-            await send_answer(send, *render(Refusal(Reason.FAULT), trace_id))
-        else:
-            observe(trace_id, "issued", None)
-            await send_answer(send, 200, [JSON, *NO_STORE], body)
+            body = refusal
+        await send_answer(send, *await self.answer(body))
 
-    return endpoint
+    async def answer(self, body: bytes | Refusal) -> Answer:
+        """Answer a request by its whole body, or by what was to be refused before the body was read."""
+        trace_id = self.new_trace_id()
+        try:
+            issued = orjson.dumps(await self.exchange(request.parse(_form(body)), trace_id))
+        except Refusal as refusal:
+            self.observe(trace_id, refusal.reason.dotted, refusal.__cause__)
+            return render(refusal, trace_id)
+        except Exception as fault:  # noqa: BLE001 - the last door: an unknown fault is ours, and says nothing
+            self.observe(trace_id, Reason.FAULT.dotted, fault)
+            return render(Refusal(Reason.FAULT), trace_id)
+        self.observe(trace_id, "issued", None)
+        return 200, _ISSUED, issued
+
+
+def _form(body: bytes | Refusal) -> dict[str, tuple[str, ...]]:
+    if isinstance(body, Refusal):
+        raise body
+    return parse_form(body)

@@ -9,7 +9,7 @@ import pytest
 
 from authserver.oauth.errors import Refusal
 from authserver.oauth.request import TokenRequest
-from authserver.web.token import token_endpoint
+from authserver.web.token import TokenEndpoint
 from tests.support.http import FORM, Answer
 from tests.support.registrar import JWT_BEARER
 
@@ -25,7 +25,7 @@ async def test_an_unknown_fault_says_nothing(fault: Exception) -> None:
     async def exchange(_: TokenRequest, __: str) -> dict[str, Any]:
         raise fault
 
-    answer = await post(token_endpoint(exchange, lambda: TRACE, lambda *told: observed.append(told)))
+    answer = await post(TokenEndpoint(exchange, lambda: TRACE, lambda *told: observed.append(told)))
     assert answer.refusal == (500, "server_error", "AS-500")
     assert answer.trace_id == TRACE
     assert answer.headers["cache-control"] == "no-store"
@@ -39,7 +39,7 @@ async def test_a_client_that_leaves_gets_no_answer() -> None:
     async def exchange(_: TokenRequest, __: str) -> dict[str, Any]:
         raise Refusal(None)  # type: ignore[arg-type]
 
-    assert await post(token_endpoint(exchange, lambda: TRACE, lambda *_: None), gone=True) == Answer(0, {}, b"")
+    assert await post(TokenEndpoint(exchange, lambda: TRACE, lambda *_: None), gone=True) == Answer(0, {}, b"")
 
 
 async def post(endpoint: Any, *, gone: bool = False) -> Answer:
