@@ -32,13 +32,16 @@ check: $(BIN)/authserver ## ruff, mypy --strict, import rules
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(BIN)/authserver $(NODE_MODULES) ## tokens a second on this machine, our server and its peers
+bench: .venv/bench $(NODE_MODULES) ## tokens a second on this machine, our server and its peers; what tillit costs
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.libraries
 
 lock: $(BIN)/authserver ## resolve the dependencies anew into requirements/*.txt; UPGRADE=1 takes the newest
 	@$(BIN)/uv pip compile $(LOCK) --output-file requirements/runtime.txt pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --output-file requirements/dev.txt --constraints requirements/runtime.txt \
 		pyproject.toml $(CLIENT) requirements/dev.in
+	@$(BIN)/uv pip compile $(LOCK) --output-file requirements/bench.txt --constraints requirements/dev.txt \
+		requirements/bench.in
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -59,6 +62,11 @@ clean: ## remove the environment and every cache; var/ with its database and key
 
 $(BIN)/authserver: .venv/locked pyproject.toml $(CLIENT)
 	@$(PIP) install --no-deps --no-build-isolation --editable . $(addprefix --editable ./,$(dir $(CLIENT)))
+	@touch $@
+
+# What only the benches use; most of its lock is in place already, in the same versions.
+.venv/bench: requirements/bench.txt $(BIN)/authserver
+	@$(PIP) install --require-hashes --no-deps --no-compile --only-binary :all: -r requirements/bench.txt
 	@touch $@
 
 $(NODE_TESTS)/node_modules/.package-lock.json: $(NODE_TESTS)/package-lock.json

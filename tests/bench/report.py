@@ -20,7 +20,7 @@ _TEMPLATE = Path(__file__).parent / "performance.md.template"
 def show(outcome: Outcome, console: Console) -> None:
     """Print what was asked first: throughput, the floor and the aims; and a sentence for each case without figures."""
     for table in (tables.throughput(outcome), tables.floor(outcome), tables.aims(outcome)):
-        console.print(_drawn(table))
+        console.print(drawn(table))
     for sentence in tables.without_figures(outcome):
         console.print(sentence, markup=False, highlight=False)
 
@@ -63,7 +63,8 @@ def _page(outcome: Outcome) -> str:
     )
 
 
-def _drawn(table: Table) -> Drawn:
+def drawn(table: Table) -> Drawn:
+    """The table as the terminal shows it."""
     drawn = Drawn(title=table.title, title_justify="left")
     for column in table.columns:
         drawn.add_column(column.heading, justify="right" if column.number else "left", no_wrap=column.number)

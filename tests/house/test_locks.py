@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from tests.house.project import ROOT, files, name, pyproject
 
-LOCKS = ("requirements/runtime.txt", "requirements/dev.txt")
+LOCKS = ("requirements/runtime.txt", "requirements/dev.txt", "requirements/bench.txt")
 
 # The first version without a published hole that would reach us.
 FLOORS = {

@@ -20,17 +20,22 @@ def test_every_value_is_read_from_its_one_spelling(data: bytes) -> None:
 
 @given(st.text("AQgwEIMUYcks048-_+/=Zz9 \n\0é", max_size=9))
 def test_no_value_has_a_second_spelling(text: str) -> None:
-    """A text is read only if encoding what it means gives that text again."""
+    """A text is read exactly when encoding what it means gives that text again."""
     try:
-        data = b64url_decode(text)
+        read = b64url_decode(text)
     except MalformedJose:
-        padded = text.encode() + b"=" * (-len(text) % 4)
-        with pytest.raises(ValueError, match=r".*"):
-            decoded = base64.b64decode(padded, altchars=b"-_", validate=True)
-            if b64url_encode(decoded) != text:
-                raise ValueError("another spelling") from None
+        assert meaning(text) is None
     else:
-        assert b64url_encode(data) == text
+        assert read == meaning(text)
+
+
+def meaning(text: str) -> bytes | None:
+    """What the text is the base64url of, by encoding and comparing."""
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return data if b64url_encode(data) == text else None
 
 
 @pytest.mark.parametrize(

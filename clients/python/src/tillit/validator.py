@@ -75,25 +75,25 @@ class TokenValidator:
         now = int(self._clock.time())
         known = self._verified.recall(token, self.policy, now)
         # The key is asked for all the same: it may be gone, or have come anew, and asking is what keeps keys fresh.
-        if known is None or known.source.key(known.kid, known.alg) is not known.key:
-            unverified = self._read(token)
-            source = self._source(unverified)
-            known = self._verify(unverified, source, source.key(unverified.kid, unverified.alg))
-            self._verified.keep(token, known, now)
-        check_access(known.token, require)
-        return known.token
+        if known is not None and known.source.key(known.kid, known.alg) is known.key:
+            check_access(known.token, require)
+            return known.token
+        unverified = self._read(token)
+        source = self._source(unverified)
+        key = source.key(unverified.kid, unverified.alg)
+        return self._finish(token, unverified, source, key, require)
 
     async def avalidate(self, token: str, require: Requirement | None = None) -> AccessToken:
         """The same, awaited. Only a fetch of keys ever suspends it."""
         now = int(self._clock.time())
         known = self._verified.recall(token, self.policy, now)
-        if known is None or await known.source.akey(known.kid, known.alg) is not known.key:
-            unverified = self._read(token)
-            source = self._source(unverified)
-            known = self._verify(unverified, source, await source.akey(unverified.kid, unverified.alg))
-            self._verified.keep(token, known, now)
-        check_access(known.token, require)
-        return known.token
+        if known is not None and await known.source.akey(known.kid, known.alg) is known.key:
+            check_access(known.token, require)
+            return known.token
+        unverified = self._read(token)
+        source = self._source(unverified)
+        key = await source.akey(unverified.kid, unverified.alg)
+        return self._finish(token, unverified, source, key, require)
 
     def forget(self) -> None:
         """Verify every token's signature anew from here on, those seen before included."""
@@ -128,12 +128,20 @@ class TokenValidator:
             raise InvalidToken("the issuer is not accepted")
         return source
 
-    def _verify(self, unverified: UnverifiedJwt, source: JwksSource, key: PublicKey) -> Verified:
-        alg, policy = unverified.alg, self.policy
+    def _finish(
+        self, text: str, unverified: UnverifiedJwt, source: JwksSource, key: PublicKey, require: Requirement | None
+    ) -> AccessToken:
+        kid, alg, policy = unverified.kid, unverified.alg, self.policy
         if not algorithms.verify(alg, key, unverified.signing_input, unverified.signature):
             raise InvalidToken("the signature is not valid")
-        token = check_claims(unverified.claims, unverified.typ, policy, int(self._clock.time()))
-        return Verified(token, source, unverified.kid, alg, key, policy, holds_during(token, policy))
+        # The clock is read again: a fetch of keys may have taken a while.
+        now = int(self._clock.time())
+        token = check_claims(unverified.claims, unverified.typ, policy, now)
+        if self._verified.capacity:
+            verdict = Verified(token, source, kid, alg, key, policy, holds_during(token, policy))
+            self._verified.keep(text, verdict, now)
+        check_access(token, require)
+        return token
 
 
 def check_access(

@@ -38,14 +38,14 @@ class VerifiedTokens:
     def __init__(self, capacity: int) -> None:
         if capacity < 0:
             raise ConfigError("the size of the cache must not be negative")
-        self._capacity = capacity
+        self.capacity = capacity
         self._lock = ForkSafeLock()
         self._verdicts: OrderedDict[bytes, Verified] = OrderedDict()
 
     def recall(self, token: str, policy: Policy, now: int) -> Verified | None:
         """The verdict on `token` that holds under `policy` at `now` (seconds since the Unix epoch), if one is kept."""
         # What is not shaped like a token at all is for the reader to refuse.
-        if not self._capacity or not isinstance(token, str) or len(token) > MAX_TOKEN or not token.isascii():
+        if not self.capacity or not isinstance(token, str) or len(token) > MAX_TOKEN or not token.isascii():
             return None
         digest = _digest(token)
         with self._lock:
@@ -59,14 +59,14 @@ class VerifiedTokens:
             return verdict
 
     def keep(self, token: str, verdict: Verified, now: int) -> None:
-        """Keep the verdict on `token`, and let go of some that hold no more."""
-        if not self._capacity or now not in verdict.during:
+        """Keep the verdict on `token` in a cache that keeps any, and let go of some that hold no more."""
+        if now not in verdict.during:
             return
         digest = _digest(token)
         with self._lock:
             self._verdicts[digest] = verdict
             self._verdicts.move_to_end(digest)
-            while len(self._verdicts) > self._capacity or now not in next(iter(self._verdicts.values())).during:
+            while len(self._verdicts) > self.capacity or now not in next(iter(self._verdicts.values())).during:
                 self._verdicts.popitem(last=False)
 
     def forget(self) -> None:
@@ -75,7 +75,7 @@ class VerifiedTokens:
             self._verdicts.clear()
 
     def __repr__(self) -> str:
-        return f"VerifiedTokens({len(self._verdicts)} of {self._capacity})"
+        return f"VerifiedTokens({len(self._verdicts)} of {self.capacity})"
 
 
 def _digest(token: str) -> bytes:
