@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
-from redis.asyncio import RedisCluster
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
@@ -26,6 +26,7 @@ from authserver.oauth.single_use import Spending, Spent
 from authserver.oauth.unavailable import Unavailable
 from authserver.storage.batching import Batcher
 from authserver.storage.redis_client import RedisClient, check_redis
+from authserver.storage.redis_connection import HeldConnection
 from authserver.storage.redis_scripts import ANNOUNCE, LIFT, PUBLISH, RUN, SPEND, Script
 from authserver.storage.single_use_sql import PART, key_of
 
@@ -44,7 +45,9 @@ _REFUSED_BEFORE_RUNNING: Final = (
     RedisClusterException,
 )
 
-Item = tuple[Spending, int]
+# The partition, the key, and its life in milliseconds.
+Item = tuple[int, str, int]
+Execute = Callable[..., Awaitable[Any]]
 
 
 class RedisSingleUse:
@@ -71,17 +74,23 @@ class RedisSingleUse:
     ) -> None:
         self._client = client
         self._partitions = partitions or (CLUSTER_PARTITIONS if isinstance(client, RedisCluster) else 1)
-        self._namespace = namespace
+        # The count is part of the name: with another one, every key is elsewhere and the memory is as good as new.
+        self._prefixes = [f"{{{namespace}:{number}/{self._partitions}}}:" for number in range(self._partitions)]
         self._pause_ms = pause_seconds * 1000
         self._learning = asyncio.Lock()
+        # Batches come one at a time; only when they are split do spends go out side by side.
+        self._held = HeldConnection(client) if isinstance(client, Redis) and self._partitions == 1 else None
+        self._execute: Execute = self._held.execute if self._held else client.execute_command
         self._batcher: Batcher[Item, Spent] = Batcher(self._flush, PART)
 
     async def spend(self, spending: Spending, now: int) -> Spent:
-        return await self._batcher.submit((spending, now))
+        partition, key = self._place(spending)
+        # Relative, so that our clock and the server's need not agree; at least long enough to matter.
+        return await self._batcher.submit((partition, key, max(spending.remember_until - now, 1) * 1000))
 
     async def release(self, spending: Spending) -> None:
         try:
-            await self._client.delete(self._spent_key(spending))
+            await self._client.delete(self._place(spending)[1])
         except Exception as error:  # noqa: BLE001 - as in _run
             log.warning("An assertion stays spent, for it could not be given back: %s", error)
 
@@ -144,12 +153,17 @@ class RedisSingleUse:
     async def close(self) -> None:
         """Answer everyone who waits, then close the connections."""
         await self._batcher.close()
+        if self._held is not None:
+            await self._held.close()
         await self._client.aclose()
 
     async def _flush(self, batch: Sequence[Item]) -> Sequence[Spent | Unavailable]:
+        if self._partitions == 1:
+            await self._learn_topology()
+            return await self._spend(0, batch)
         places: defaultdict[int, list[int]] = defaultdict(list)
-        for place, (spending, _) in enumerate(batch):
-            places[self._partition(spending)].append(place)
+        for place, (partition, _, _) in enumerate(batch):
+            places[partition].append(place)
         await self._learn_topology()
         spent = await asyncio.gather(
             *(self._spend(partition, [batch[place] for place in its]) for partition, its in places.items())
@@ -161,11 +175,10 @@ class RedisSingleUse:
 
     async def _spend(self, partition: int, items: Sequence[Item]) -> Sequence[Spent | Unavailable]:
         """Spend within one partition; another one's trouble is not its own."""
-        keys = [*self._state_keys(partition), *(self._spent_key(spending) for spending, _ in items)]
-        # Relative, so that our clock and the server's need not agree; at least long enough to matter.
-        lives = [max(spending.remember_until - now, 1) * 1000 for spending, now in items]
+        keys = [*self._state_keys(partition), *(key for _, key, _ in items)]
+        arguments = [self._pause_ms, *(life for _, _, life in items)]
         try:
-            epoch, *first = await self._run(SPEND, keys, [self._pause_ms, *lives])
+            epoch, *first = await self._run(SPEND, keys, arguments, self._execute)
         except Unavailable as failure:
             return [failure] * len(items)
         if epoch < 0:
@@ -195,27 +208,32 @@ class RedisSingleUse:
             except Exception as error:
                 raise Unavailable(PART) from error
 
-    async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[int | str | bytes]) -> Any:
+    async def _run(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[int | str | bytes],
+        execute: Execute | None = None,
+    ) -> Any:
+        execute = execute or self._client.execute_command
         try:
             try:
-                return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
+                return await execute("EVALSHA", script.sha, len(keys), *keys, *arguments)
             except NoScriptError:
                 # A server that has just started knows no script; sent with its text, it is known from then on.
-                return await self._client.eval(script.text, len(keys), *keys, *arguments)
+                return await execute("EVAL", script.text, len(keys), *keys, *arguments)
         except Exception as error:
             # Any: beside its own errors, the client lets slip what it did not expect of a node that is going away.
             raise Unavailable(PART, certain=isinstance(error, _REFUSED_BEFORE_RUNNING)) from error
 
-    def _partition(self, spending: Spending) -> int:
-        return crc32(key_of(spending)[1].encode()) % self._partitions
+    def _place(self, spending: Spending) -> tuple[int, str]:
+        """The partition that remembers this assertion, and the key there."""
+        issuer, digest = key_of(spending)
+        partition = crc32(digest.encode()) % self._partitions if self._partitions > 1 else 0
+        return partition, f"{self._prefixes[partition]}spent:{issuer}:{digest}"
 
     def _state_keys(self, partition: int) -> list[str]:
         return [self._key(partition, name) for name in ("run", "pause", "epoch")]
 
-    def _spent_key(self, spending: Spending) -> str:
-        issuer, digest = key_of(spending)
-        return self._key(self._partition(spending), f"spent:{issuer}:{digest}")
-
     def _key(self, partition: int, name: str) -> str:
-        # The count is part of the name: with another one, every key is elsewhere and the memory is as good as new.
-        return f"{{{self._namespace}:{partition}/{self._partitions}}}:{name}"
+        return self._prefixes[partition] + name
