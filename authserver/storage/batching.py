@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
-from itertools import islice
-from typing import Final, Generic, TypeVar
+from itertools import chain, islice
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from authserver.oauth.unavailable import Unavailable
 
@@ -20,13 +19,11 @@ DEADLINE_SECONDS: Final = 5.0
 FLUSH_SECONDS: Final = 8.0
 
 
-@dataclass(eq=False, slots=True)
-class _Waiting(Generic[Item, Result]):
-    """One caller's item, whether it has left for the store, and where its answer goes."""
+class _Wait(NamedTuple, Generic[Item]):
+    """One caller's item, and until when, by the loop's clock, the caller waits."""
 
     item: Item
-    answer: asyncio.Future[Result]
-    sent: bool = False
+    until: float
 
 
 class Batcher(Generic[Item, Result]):
@@ -55,10 +52,17 @@ class Batcher(Generic[Item, Result]):
         self._queue = queue
         self._deadline = deadline
         self._flush_seconds = flush_seconds
-        # In order of arrival; a dict, so that whoever gives up leaves at once and makes room.
-        self._waiting: dict[_Waiting[Item, Result], None] = {}
+        # By the future that gets the answer, in order of arrival; whoever gives up leaves at once and makes room.
+        self._waiting: dict[asyncio.Future[Result], _Wait[Item]] = {}
+        self._sent: dict[asyncio.Future[Result], _Wait[Item]] = {}
+        # One for all: everyone waits equally long, so whoever came first is the first to give up.
+        self._timer: asyncio.TimerHandle | None = None
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
+
+    def __len__(self) -> int:
+        """How many items wait for the next batch."""
+        return len(self._waiting)
 
     async def submit(self, item: Item) -> Result:
         """Return the result of this item.
@@ -68,39 +72,46 @@ class Batcher(Generic[Item, Result]):
         if self._closed or len(self._waiting) >= self._queue:
             raise Unavailable(self._part)
         loop = asyncio.get_running_loop()
-        waiting: _Waiting[Item, Result] = _Waiting(item, loop.create_future())
-        self._waiting[waiting] = None
-        if self._worker is None or self._worker.done():
+        answer: asyncio.Future[Result] = loop.create_future()
+        until = loop.time() + self._deadline
+        self._waiting[answer] = _Wait(item, until)
+        if self._timer is None:
+            self._timer = loop.call_at(until, self._give_up)
+        if self._worker is None:
             # An empty context: the worker serves everyone, and must not log in the name of the first.
             self._worker = loop.create_task(self._run(), context=Context())
-        timer = loop.call_later(self._deadline, self._give_up, waiting)
         try:
-            return await waiting.answer
-        finally:
-            timer.cancel()
-            self._waiting.pop(waiting, None)
-            if not waiting.answer.cancelled() and waiting.answer.done():
-                # Seen, even if the caller was cancelled just before it could see it.
-                waiting.answer.exception()
+            return await answer
+        except asyncio.CancelledError:
+            self._waiting.pop(answer, None)
+            if not answer.cancelled() and answer.done():
+                # Seen, though the caller was cancelled just before it could see it.
+                answer.exception()
+            raise
 
     async def close(self) -> None:
         """Turn newcomers away, and return when everything submitted has been answered."""
         self._closed = True
         if self._worker is not None:
             await asyncio.wait([self._worker])
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch = list(islice(self._waiting, self._batch))
-            for waiting in batch:
-                del self._waiting[waiting]
-                waiting.sent = True
-            await self._send(batch)
+        try:
+            while self._waiting:
+                self._sent = dict(islice(self._waiting.items(), self._batch))
+                for answer in self._sent:
+                    del self._waiting[answer]
+                await self._send(self._sent)
+        finally:
+            self._sent = {}
+            self._worker = None
 
-    async def _send(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
+    async def _send(self, batch: dict[asyncio.Future[Result], _Wait[Item]]) -> None:
         try:
             async with asyncio.timeout(self._flush_seconds):
-                results = await self._flush([waiting.item for waiting in batch])
+                results = await self._flush([wait.item for wait in batch.values()])
             answers = list(zip(batch, results, strict=True))
         except Unavailable as error:
             self._fail(batch, error, certain=error.certain)
@@ -108,21 +119,32 @@ class Batcher(Generic[Item, Result]):
             self._fail(batch, error, certain=False)
         except BaseException as error:
             self._fail(batch, error, certain=False)
-            self._fail(list(self._waiting), error, certain=True)
+            self._fail(self._waiting, error, certain=True)
+            self._waiting.clear()
             raise
         else:
-            for waiting, result in answers:
+            for answer, result in answers:
                 if isinstance(result, Unavailable):
-                    self._fail([waiting], result, certain=result.certain)
-                elif not waiting.answer.done():
-                    waiting.answer.set_result(result)
+                    self._fail([answer], result, certain=result.certain)
+                elif not answer.done():
+                    answer.set_result(result)
 
-    def _give_up(self, waiting: _Waiting[Item, Result]) -> None:
-        self._fail([waiting], TimeoutError(f"no answer in {self._deadline} s"), certain=not waiting.sent)
+    def _give_up(self) -> None:
+        """End the waits that are over, and come again when the next one is."""
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        for answer, wait in list(chain(self._sent.items(), self._waiting.items())):
+            if answer.done():
+                continue
+            if wait.until > loop.time():
+                self._timer = loop.call_at(wait.until, self._give_up)
+                return
+            cause = TimeoutError(f"no answer in {self._deadline} s")
+            self._fail([answer], cause, certain=self._waiting.pop(answer, None) is not None)
 
-    def _fail(self, batch: Sequence[_Waiting[Item, Result]], cause: BaseException, *, certain: bool) -> None:
-        for waiting in batch:
-            if not waiting.answer.done():
+    def _fail(self, answers: Iterable[asyncio.Future[Result]], cause: BaseException, *, certain: bool) -> None:
+        for answer in answers:
+            if not answer.done():
                 failure = Unavailable(self._part, certain=certain)
                 failure.__cause__ = cause
-                waiting.answer.set_exception(failure)
+                answer.set_exception(failure)
