@@ -21,6 +21,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
     openings = text.count("{") + text.count("[")
     if openings > JSON_MEMBERS:
         raise ValueError("too many objects and arrays")
+    if openings == 1 and (plain := _plain(text)) is not None:
+        return plain
     value = _DECODER.decode(text)
     if type(value) is not dict:
         raise ValueError("not an object")
@@ -29,6 +31,28 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if "\\u" in text:
         _refuse_strange_text(value)
     return value
+
+
+def _plain(text: str) -> dict[str, Any] | None:
+    """Read what nearly every sender writes, a flat object of unescaped texts and integers, without a call per member.
+
+    None means that this cannot vouch for the text, never that it is wrong.
+    """
+    if "\\" in text or text[0] != "{":
+        return None
+    try:
+        value, end = _PLAIN.raw_decode(text)
+    except ValueError:
+        return None
+    texts = 0
+    for inner in value.values():
+        if type(inner) is str:
+            texts += 1
+        elif type(inner) is not int or not -JSON_INTEGER <= inner <= JSON_INTEGER:
+            return None
+    # Unescaped, each name and each text has two quotes; those of a name that was repeated are left over.
+    once = text.count('"') == 2 * (len(value) + texts)
+    return value if once and end == len(text) and len(value) <= JSON_MEMBERS else None
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,3 +119,4 @@ def _strings(value: Any) -> Iterator[str]:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )
+_PLAIN = json.JSONDecoder()
