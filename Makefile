@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench bench-scale lock clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -17,7 +17,7 @@ NODE_TESTS := tests/compat/node
 NODE_MODULES := $(if $(wildcard $(NODE_TESTS)/package.json),$(if $(shell command -v npm),$(NODE_TESTS)/node_modules/.package-lock.json))
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: $(BIN)/authserver ## the main job on real input, from nothing; ONCE=1 ends after the tour
 	@$(BIN)/python clients/demo/tour.py $(if $(ONCE),--once)
@@ -36,6 +36,9 @@ bench: .venv/bench $(NODE_MODULES) ## tokens a second on this machine, our serve
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.libraries
 
+bench-scale: $(BIN)/authserver ## what a registry of BENCH_SCALE (1 is a million clients) costs beside a small one
+	@$(BIN)/python -m tests.bench.scale
+
 lock: $(BIN)/authserver ## resolve the dependencies anew into requirements/*.txt; UPGRADE=1 takes the newest
 	@$(BIN)/uv pip compile $(LOCK) --output-file requirements/runtime.txt pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --output-file requirements/dev.txt --constraints requirements/runtime.txt \
@@ -47,7 +50,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment and every cache; var/ with its database and keys stays
-	@rm -rf .venv $(NODE_TESTS)/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv $(NODE_TESTS)/node_modules tests/bench/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	@find authserver clients tests -name __pycache__ -prune -exec rm -rf {} +
 
 # One environment serves every target. --no-compile and --no-deps halve the installation: modules are compiled when they

@@ -64,10 +64,10 @@ def _page(outcome: Outcome) -> str:
 
 
 def drawn(table: Table) -> Drawn:
-    """The table as the terminal shows it."""
-    drawn = Drawn(title=table.title, title_justify="left")
+    """The table as a terminal shows it."""
+    shown = Drawn(title=table.title, title_justify="left")
     for column in table.columns:
-        drawn.add_column(column.heading, justify="right" if column.number else "left", no_wrap=column.number)
+        shown.add_column(column.heading, justify="right" if column.number else "left", no_wrap=column.number)
     for row in table.rows:
-        drawn.add_row(*row)
-    return drawn
+        shown.add_row(*row)
+    return shown
