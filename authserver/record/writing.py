@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
-from sqlalchemy import insert
+from sqlalchemy import BigInteger, insert
 from sqlalchemy.exc import DataError, IntegrityError
 
 from authserver.oauth.decision import Decision
@@ -18,7 +18,7 @@ from authserver.storage.errors import DatabaseFault
 from authserver.storage.postgres import DedicatedConnection
 from authserver.storage.rows import canonical_json
 from authserver.storage.schema import decisions
-from authserver.storage.single_use_sql import Key, key_of, spend_on_postgresql, spend_on_sqlite
+from authserver.storage.single_use_sql import Key, key_of, spend_on_sqlite
 
 PART: Final = "record"
 COLUMNS: Final = tuple(field.name for field in fields(Decision) if field.name != "remember_until")
@@ -26,6 +26,33 @@ COLUMNS: Final = tuple(field.name for field in fields(Decision) if field.name !=
 ROW_FAULTS: Final = (IntegrityError, DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 Row = tuple[Any, ...]
+
+
+def _record_statement() -> str:
+    """Record rows, each with the assertion it spends or NULL, unless another row spent it; return who was left out.
+
+    Spends are sorted, so that two nodes with overlapping batches wait for each other in one direction only.
+    """
+    kinds = ["bigint" if isinstance(decisions.c[name].type, BigInteger) else "text" for name in COLUMNS]
+    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate([*kinds, "text", "text", "bigint"], 1))
+    names = ", ".join(COLUMNS)
+    return f"""
+WITH asked AS (
+    SELECT * FROM unnest({arrays}) AS asked ({names}, issuer, spent_id, remember_until)
+), spent AS (
+    INSERT INTO spent_assertions (issuer, assertion_id, remember_until)
+    SELECT issuer, spent_id, remember_until FROM asked WHERE spent_id IS NOT NULL ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
+    RETURNING issuer, assertion_id
+), written AS (
+    INSERT INTO decisions ({names})
+    SELECT {names} FROM asked WHERE spent_id IS NULL OR (issuer, spent_id) IN (SELECT * FROM spent)
+)
+SELECT trace_id FROM asked WHERE spent_id IS NOT NULL AND (issuer, spent_id) NOT IN (SELECT * FROM spent)
+"""  # noqa: S608 - our own names, and no values
+
+
+_RECORD: Final = _record_statement()
 
 
 class Entry(NamedTuple):
@@ -48,10 +75,13 @@ class Writer(Protocol):
         """Let go of what is held."""
 
 
-def writer(database: Database, *, last_word: bool) -> Writer:
-    """Make the writer for this database. With `last_word` it spends the assertions of tokens as it records them."""
+def writer(database: Database, *, last_word: bool, more: Callable[[], bool]) -> Writer:
+    """Make the writer for this database. With `last_word` it spends the assertions of tokens as it records them.
+
+    `more` tells that another batch follows at once.
+    """
     if database.dialect == "postgresql":
-        return _PostgresWriter(database, last_word=last_word)
+        return _PostgresWriter(database, last_word=last_word, more=more)
     return _SqliteWriter(database, last_word=last_word)
 
 
@@ -67,21 +97,22 @@ def spending_of(decision: Decision) -> tuple[Key, int] | None:
 
 
 class _PostgresWriter:
-    def __init__(self, database: Database, *, last_word: bool) -> None:
+    def __init__(self, database: Database, *, last_word: bool, more: Callable[[], bool]) -> None:
         # Said for this connection, whatever the server's or the role's default is.
         self._held = DedicatedConnection(database.dsn, {"synchronous_commit": "on"})
         self._last_word = last_word
+        self._more = more
 
     async def write(self, batch: Sequence[Entry]) -> list[bool]:
         committing = False
         try:
             async with self._held.use() as connection:
-                await connection.execute("BEGIN")
-                written = await self._spend(connection, batch) if self._last_word else [True] * len(batch)
-                records = [entry.row for entry, first in zip(batch, written, strict=True) if first]
-                await connection.copy_records_to_table(decisions.name, records=records, columns=COLUMNS)
+                if not connection.is_in_transaction():
+                    await connection.execute("BEGIN")
+                written = await self._record(connection, batch)
                 committing = True
-                outcome = await connection.execute("COMMIT")
+                # The next batch then needs no BEGIN. A connection that waits for one is never left in a transaction.
+                outcome = await connection.execute("COMMIT AND CHAIN" if self._more() else "COMMIT")
         except DatabaseFault as error:
             raise Unavailable(PART, certain=not committing) from error
         if outcome != "COMMIT":
@@ -91,10 +122,23 @@ class _PostgresWriter:
     async def close(self) -> None:
         await self._held.close()
 
-    async def _spend(self, connection: asyncpg.Connection[Any], batch: Sequence[Entry]) -> list[bool]:
-        asked = _spendings(batch)
-        _, inserted = await spend_on_postgresql(connection, asked) if asked else (0, set[Key]())
-        return _firsts(batch, inserted)
+    async def _record(self, connection: asyncpg.Connection[Any], batch: Sequence[Entry]) -> list[bool]:
+        """Of equal assertions in one batch the first alone is asked for; a refusal spends nothing."""
+        rows: list[Row] = []
+        first: list[bool] = []
+        asked: set[Key] = set()
+        for row, spending in batch:
+            if spending is None or not self._last_word:
+                first.append(True)
+                rows.append((*row, None, None, None))
+                continue
+            key, until = spending
+            first.append(key not in asked)
+            if first[-1]:
+                asked.add(key)
+                rows.append((*row, *key, until))
+        known = {trace_id for (trace_id,) in await connection.fetch(_RECORD, *zip(*rows, strict=True))}
+        return [new and entry.row[0] not in known for entry, new in zip(batch, first, strict=True)]
 
 
 class _SqliteWriter:
