@@ -15,6 +15,7 @@ Environment = Literal["dev", "test", "prod"]
 _ENVIRONMENTS = ("dev", "test", "prod")
 _PORTS = range(65536)
 _MOST_WORKERS = 64
+_MOST_REQUESTS = 10_000
 FROM_FILES = ("database_url", "redis_url")
 """The settings that may hold a password; each may come from a file, which the variable that ends in `_FILE` names."""
 
@@ -32,7 +33,8 @@ class Settings:
     """What an authority is told by its environment, each field by the variable `AUTHSERVER_` and its name.
 
     `host` and `port` are the public listener; `management_port` serves health and metrics on the loopback address
-    unless `management_host` says otherwise. `workers` is the number of processes.
+    unless `management_host` says otherwise. `workers` is the number of processes; in each, `max_concurrent` token
+    requests are worked on at a time and `max_waiting` wait for their turn.
     """
 
     issuer: str = "http://localhost:8080/"
@@ -46,6 +48,8 @@ class Settings:
     management_host: str = "127.0.0.1"
     management_port: int = 8081
     workers: int = 1
+    max_concurrent: int = 32
+    max_waiting: int = 1024
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -68,6 +72,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         management_host=given.get("management_host", defaults.management_host),
         management_port=_number(given, "management_port", defaults.management_port, _PORTS, faults),
         workers=_number(given, "workers", defaults.workers, range(1, _MOST_WORKERS + 1), faults),
+        max_concurrent=_number(given, "max_concurrent", defaults.max_concurrent, range(1, _MOST_REQUESTS + 1), faults),
+        max_waiting=_number(given, "max_waiting", defaults.max_waiting, range(_MOST_REQUESTS + 1), faults),
     )
     faults.extend(_issuer_faults(settings))
     if faults:

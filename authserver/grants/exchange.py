@@ -1,6 +1,7 @@
 """The token request, from assertion to token, on one page.
 
     read       an unverified JWS, strictly                                  oauth/jose, oauth/assertion
+    enter      a bounded number at a time, in turn                          admission
     judge      verify:    signed by an active key of the client it names    oauth/assertion
                authorize: scopes, access, delegation, resource, lifetimes   oauth/authorization
     spend      the assertion, once, and learn the policy epoch              single use
@@ -19,7 +20,17 @@ from typing import Any
 
 from authserver.grants import ledger
 from authserver.grants.judgement import Judge, Judgement, Unproven
-from authserver.grants.ports import Clock, Decisions, NewId, Registry, Signer, SingleUse, Spending, Unavailable
+from authserver.grants.ports import (
+    Admission,
+    Clock,
+    Decisions,
+    NewId,
+    Registry,
+    Signer,
+    SingleUse,
+    Spending,
+    Unavailable,
+)
 from authserver.oauth import access_token, assertion, jose
 from authserver.oauth.assertion import UnverifiedAssertion
 from authserver.oauth.authorization import Authorization
@@ -38,6 +49,7 @@ class Exchange:
 
     issuer: str
     node: str
+    admission: Admission
     judge: Judge
     registry: Registry
     single_use: SingleUse
@@ -49,12 +61,16 @@ class Exchange:
     async def token(self, request: TokenRequest, trace_id: str) -> dict[str, Any]:
         """Answer a token request with the success body of RFC 6749 §5.1.
 
-        Raises Refusal: for a fault of the request, or UNAVAILABLE when single use or the record cannot be confirmed.
+        Raises Refusal: for a fault of the request, UNAVAILABLE when single use or the record cannot be confirmed,
+        CLIENT_BUSY or OVERLOADED when there is no room (P8).
         """
-        now = self.clock()
         try:
             unverified = assertion.peek(jose.read(request.assertion), request.kind)
-            return await self._exchange(request, unverified, now, trace_id)
+            lane = await self.admission.enter(unverified)
+            try:
+                return await self._exchange(request, unverified, self.clock(), trace_id)
+            finally:
+                self.admission.leave(lane)
         except Unavailable as part:
             raise Refusal(Reason.UNAVAILABLE, detail=str(part), retry_after=part.retry_after or _RETRY_AFTER) from part
         except Refusal as refusal:

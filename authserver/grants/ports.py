@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from authserver.grants.lanes import Lane
+from authserver.oauth.assertion import UnverifiedAssertion
 from authserver.oauth.decision import Decision
 from authserver.oauth.models import Facts, Ref
 from authserver.oauth.signed_token import SignedToken
@@ -12,8 +14,10 @@ from authserver.oauth.single_use import Spending, Spent
 from authserver.oauth.unavailable import Unavailable
 
 __all__ = [
+    "Admission",
     "Clock",
     "Decisions",
+    "Lane",
     "NewId",
     "Registry",
     "SignedToken",
@@ -23,6 +27,16 @@ __all__ = [
     "Spent",
     "Unavailable",
 ]
+
+
+class Admission(Protocol):
+    """Who may go on to the expensive part of a token request now."""
+
+    async def enter(self, unverified: UnverifiedAssertion) -> Lane:
+        """Wait for a turn if need be; return the lane whose slot is held. Raises Refusal CLIENT_BUSY, OVERLOADED."""
+
+    def leave(self, lane: Lane) -> None:
+        """Give the slot back."""
 
 
 class Registry(Protocol):

@@ -144,6 +144,9 @@ class Reason(Enum):
     KEY_REFUSED = _row("invalid_request", 400, "AS-410", "The key is refused: {value}.")
 
     # Us.
+    CLIENT_BUSY = _row(
+        "temporarily_unavailable", 429, "AS-429", "The client has too many requests under way. Try again later."
+    )
     OVERLOADED = _row(
         "temporarily_unavailable", 503, "AS-502", "The authority is busy. Try again with a new assertion."
     )

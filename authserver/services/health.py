@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from authserver.grants.admission import FairAdmission
+from authserver.grants.lanes import Shed
 from authserver.keys.ring import KeyRing
 from authserver.storage.registry_store import SqlRegistryStore
 from authserver.storage.snapshot import Snapshot
@@ -49,11 +54,32 @@ def _answering(check: Check) -> Check:
     return asked
 
 
-def node_metrics(snapshot: Snapshot) -> CollectorRegistry:
+def node_metrics(snapshot: Snapshot, admission: FairAdmission) -> CollectorRegistry:
     """Count what this node holds; the endpoints add what they answer."""
     metrics = CollectorRegistry()
     epoch = Gauge("authserver_policy_epoch", "The policy epoch this node decides under", registry=metrics)
     epoch.set_function(lambda: snapshot.epoch)
     records = Gauge("authserver_snapshot_records", "Registry records held in memory", registry=metrics)
     records.set_function(lambda: len(snapshot))
+    under_way = Gauge("authserver_under_way", "Token requests that are worked on", registry=metrics)
+    under_way.set_function(lambda: admission.lanes.under_way)
+    waiting = Gauge("authserver_waiting", "Token requests that wait for their turn", registry=metrics)
+    waiting.set_function(lambda: admission.lanes.waiting)
+    held_back = Gauge("authserver_held_back", "Refusals that are held back to bound their rate", registry=metrics)
+    held_back.set_function(lambda: admission.held_back)
+    metrics.register(_ShedCollector(admission))
     return metrics
+
+
+@dataclass(frozen=True)
+class _ShedCollector(Collector):
+    """Tells how many requests were turned away, by why."""
+
+    admission: FairAdmission
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counts at this moment, zeros included."""
+        shed = CounterMetricFamily("authserver_shed", "Token requests turned away for want of room", labels=["reason"])
+        for why in Shed:
+            shed.add_metric([why.value], self.admission.shed[why])
+        yield shed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from authserver import __version__
+from authserver.grants.admission import Bounds, FairAdmission
 from authserver.grants.exchange import Exchange
 from authserver.grants.judgement import Judge
 from authserver.keys.jwks import RSA_ONLY, KeySet
@@ -69,7 +70,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await snapshot.refresh()
         await _repeat_epoch(store, redis)
         nodes = SqlNodes(database)
-        exchange = _exchange(settings, stack, database, redis, snapshot, ring)
+        admission = FairAdmission(snapshot.held, Bounds(settings.max_concurrent, settings.max_waiting))
+        exchange = _exchange(settings, stack, database, redis, snapshot, ring, admission=admission)
         await run(stack, snapshot.run_poll(_POLL_SECONDS))
         await run(stack, every(_POLL_SECONDS, lambda: _repeat_epoch(store, redis)))
         await run(stack, every(_POLL_SECONDS, lambda: nodes.beat(exchange.node, __version__, snapshot.epoch, clock())))
@@ -81,7 +83,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             exchange=exchange,
             jwks=_served_keys(settings, ring),
             checks=readiness_checks(store, redis, ring),
-            metrics=node_metrics(snapshot),
+            metrics=node_metrics(snapshot, admission),
         )
 
 
@@ -92,6 +94,8 @@ def _exchange(
     redis: RedisSingleUse | None,
     snapshot: Snapshot,
     ring: KeyRing,
+    *,
+    admission: FairAdmission,
 ) -> Exchange:
     """Put the token request together; what it opens is flushed and closed with the stack."""
     signer = RingSigner(ring, clock, published=_published(settings))
@@ -105,6 +109,7 @@ def _exchange(
     return Exchange(
         issuer=settings.issuer,
         node=f"{socket.gethostname()}:{os.getpid()}",
+        admission=admission,
         judge=Judge(snapshot, settings.issuer, settings.profile),
         registry=snapshot,
         single_use=single_use,

@@ -85,6 +85,10 @@ class Snapshot:
             found |= await self._loads.submit([ref for ref in refs if ref not in found])
         return found
 
+    def held(self, ref: Ref) -> Fact:
+        """The record as it is held at this moment, None if it is absent or not held."""
+        return self._present.get(ref)
+
     async def follow(self, epoch: int) -> None:
         joined = self._following is not None
         while self._epoch < epoch:

@@ -16,6 +16,7 @@ from itertools import count
 from types import coroutine
 from typing import Any
 
+from authserver.grants.admission import Bounds, FairAdmission
 from authserver.grants.exchange import Exchange
 from authserver.grants.judgement import Judge
 from authserver.grants.ports import SignedToken, Spending, Spent, Unavailable
@@ -221,6 +222,7 @@ def make_authority(
     exchange = Exchange(
         issuer=build.ISSUER,
         node="node-1",
+        admission=FairAdmission(truth.facts.get, Bounds()),
         judge=Judge(snapshot, build.ISSUER, profile),
         registry=snapshot,
         single_use=memory,

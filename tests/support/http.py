@@ -33,6 +33,7 @@ ERRORS = {
     408: {"invalid_request"},
     413: {"invalid_request"},
     415: {"invalid_request"},
+    429: {"temporarily_unavailable"},
     431: {"invalid_request"},
     503: {"temporarily_unavailable"},
 }
@@ -105,8 +106,8 @@ def broken_promises(answer: Answer, *canaries: str) -> list[str]:
     # RFC 6749 appendix A.8.
     if not re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", str(body.get("error_description"))):
         found.append("the description has characters that clients may not expect")
-    if answer.status == 503 and not answer.headers.get("retry-after", "").isdigit():
-        found.append("503 does not say when to try again")
+    if answer.status in (429, 503) and not answer.headers.get("retry-after", "").isdigit():
+        found.append(f"{answer.status} does not say when to try again")
     return found
 
 
