@@ -66,41 +66,45 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
-    """Prepare to use the database at `url`; nothing is connected yet.
+def open_database(url: str, *, hurried: bool = True) -> Database:
+    """Prepare to use the database at `url`; nothing is connected yet. Unless `hurried`, a statement may take any time.
 
     Takes `sqlite[+aiosqlite]:///path` and `postgresql[+asyncpg]://…`; the latter may hold everything a libpq address
     may (`sslmode`, several hosts, `target_session_attrs`). Raises ValueError for anything else.
     """
     scheme, separator, rest = url.partition("://")
     if separator and scheme in {"postgresql", "postgresql+asyncpg", "postgres"}:
-        return _open_postgresql(f"postgresql://{rest}")
+        return _open_postgresql(f"postgresql://{rest}", hurried=hurried)
     if separator and scheme in {"sqlite", "sqlite+aiosqlite"}:
         return _open_sqlite(f"sqlite+aiosqlite://{rest}")
     raise ValueError("the database URL must begin with postgresql:// or sqlite:///")
 
 
-async def connect_postgresql(dsn: str, settings: Mapping[str, str] | None = None) -> asyncpg.Connection[Any]:
-    """Open one connection with our timeouts. Raises what asyncpg and the network raise."""
+async def connect_postgresql(
+    dsn: str, settings: Mapping[str, str] | None = None, *, hurried: bool = True
+) -> asyncpg.Connection[Any]:
+    """Open one connection, with our timeouts if `hurried`. Raises what asyncpg and the network raise."""
+    # Zero is no limit.
+    seconds = STATEMENT_SECONDS if hurried else 0
     limits = {
         "application_name": "authserver",
-        "statement_timeout": f"{STATEMENT_SECONDS}s",
-        "idle_in_transaction_session_timeout": f"{2 * STATEMENT_SECONDS}s",
+        "statement_timeout": f"{seconds}s",
+        "idle_in_transaction_session_timeout": f"{2 * seconds}s",
         "timezone": "UTC",
     }
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_SECONDS,
         # Above the server's own limit, for a server that is frozen and enforces none.
-        command_timeout=STATEMENT_SECONDS + 1,
+        command_timeout=seconds + 1 if hurried else None,
         server_settings=limits | dict(settings or {}),
     )
 
 
-def _open_postgresql(dsn: str) -> Database:
+def _open_postgresql(dsn: str, *, hurried: bool) -> Database:
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: connect_postgresql(dsn),
+        async_creator=lambda: connect_postgresql(dsn, hurried=hurried),
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=CONNECT_SECONDS,

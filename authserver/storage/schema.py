@@ -160,7 +160,8 @@ delegations = Table(
     CheckConstraint("valid_from < valid_to", name="validity"),
     _one_of("status", "proposed", "active", "suspended", "revoked"),
     Index(None, "consumer_orgno", "supplier_orgno"),
-    Index(None, "supplier_orgno"),
+    # Some suppliers hold delegations by the hundred thousand; their lists are read in pages by id.
+    Index(None, "supplier_orgno", "id"),
 )
 
 delegation_scopes = Table(

@@ -1,15 +1,18 @@
 """The schema: migrations make what the models say, and the database refuses what must never be true."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, insert, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from authserver.storage import schema
+from authserver.storage import database as limits
+from authserver.storage import migrations, schema
 from authserver.storage.database import Database, open_database
 from authserver.storage.migrations import current_revision, head_revision, migrate
 from authserver.storage.registry_store import SqlRegistryStore
@@ -107,6 +110,22 @@ async def test_migrating_again_changes_nothing(database: Database, database_url:
     """A node that finds the newest revision leaves it, whatever directory it was started in."""
     assert await migrate(database_url) == head_revision()
     assert await current_revision(database) == head_revision()
+
+
+async def test_a_migration_may_take_longer_than_a_statement_of_a_node(
+    postgres_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration that waits for another longer than nodes wait for any statement still gets done."""
+    url = postgres_server.create_database("migrated_slowly")
+    monkeypatch.setattr(limits, "STATEMENT_SECONDS", 1)
+    # A node's statement is given up after twice that at the latest.
+    other = await asyncpg.connect(url)
+    await other.execute("SELECT pg_advisory_lock($1)", migrations._MIGRATION_LOCK)
+    migration = asyncio.create_task(migrate(url))
+    await asyncio.wait([migration], timeout=2.5)
+    assert not migration.done()
+    await other.close()
+    assert await migration == head_revision()
 
 
 async def test_an_empty_database_has_no_revision(tmp_path: Path) -> None:

@@ -33,11 +33,11 @@ async def migrate(database_url: str) -> str:
     Nodes that start at once wait for each other. A database that a later program has migrated is left alone. Raises
     what the driver and the network raise.
     """
-    database = open_database(database_url)
+    # An index of millions of rows takes longer than any statement of a node may.
+    database = open_database(database_url, hurried=False)
     try:
         async with database.write() as connection:
             if database.dialect == "postgresql":
-                await connection.execute(text("SET LOCAL statement_timeout = 0"))
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             return await connection.run_sync(_upgrade)
     finally:
