@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
@@ -26,6 +27,13 @@ COLUMNS: Final = tuple(field.name for field in fields(Decision) if field.name !=
 ROW_FAULTS: Final = (IntegrityError, DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 Row = tuple[Any, ...]
+
+_values = attrgetter(*COLUMNS)
+_texts = itemgetter(
+    *(place for place, name in enumerate(COLUMNS) if not isinstance(decisions.c[name].type, BigInteger))
+)
+_SCOPES: Final = COLUMNS.index("scopes")
+_AUDIENCE: Final = COLUMNS.index("audience")
 
 
 def _record_statement() -> str:
@@ -87,7 +95,14 @@ def writer(database: Database, *, last_word: bool, more: Callable[[], bool]) -> 
 
 def row(decision: Decision) -> Row:
     """The values of `COLUMNS`, made so that every database takes them."""
-    return tuple(_storable(getattr(decision, name)) for name in COLUMNS)
+    values = list(_values(decision))
+    for place in (_SCOPES, _AUDIENCE):
+        values[place] = _as_json(values[place])
+    content = "".join(_texts(values))
+    # One look at all of them together; hardly ever is there anything to replace.
+    if not (content.isascii() and content.isprintable()):
+        values = [_storable(value) for value in values]
+    return tuple(values)
 
 
 def spending_of(decision: Decision) -> tuple[Key, int] | None:
@@ -180,14 +195,11 @@ def _firsts(batch: Sequence[Entry], inserted: set[Key]) -> list[bool]:
     return firsts
 
 
-def _storable(value: str | int | tuple[str, ...]) -> str | int:
+def _storable(value: str | int) -> str | int:
     if isinstance(value, int):
         return value
-    content = value if isinstance(value, str) else _as_json(value)
-    if content.isprintable() and content.isascii():
-        return content
     # PostgreSQL stores neither NUL nor what UTF-8 cannot say.
-    return content.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 # The same few scopes and audiences come with every request of a client.
