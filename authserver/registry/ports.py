@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Record, Ref, Scope, ScopeAccess
+
+Right = Literal["apis", "integrations", "delegations"]
+"""What an organisation's administrator may change: scopes and access to them, clients and keys, delegations."""
+
+ALL_RIGHTS: Final[frozenset[Right]] = frozenset({"apis", "integrations", "delegations"})
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change: the operator at the keyboard, or an organisation through a client or a person."""
+    """Who makes a change: the operator, or an organisation through a client or a person, with these rights."""
 
     kind: Literal["operator", "organisation"]
     orgno: str = ""
     client_id: str = ""
     person: str = ""
+    rights: frozenset[Right] = ALL_RIGHTS
 
 
 class Change(Protocol):

@@ -1,18 +1,25 @@
 """Who may do what in the registry; every use-case asks here, before anything else.
 
 The operator may do everything. An organisation may read and change only what is its own, and a record of somebody else
-is refused in the words used for one that does not exist.
+is refused in the words used for one that does not exist. Whatever it puts needs the right for that kind of record.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
+from typing import Final
 
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Ref, Scope, ScopeAccess
+from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Record, Ref, Scope, ScopeAccess
 from authserver.registry import text
-from authserver.registry.ports import Actor, Change, RegistryStore
+from authserver.registry.ports import Actor, Change, RegistryStore, Right
+
+# An organisation puts no organisation: what is not named here is the operator's.
+_NEEDED: Final[Mapping[type[Record], Right]] = MappingProxyType(
+    {Prefix: "apis", Scope: "apis", ScopeAccess: "apis", Client: "integrations", Delegation: "delegations"}
+)
 
 
 @asynccontextmanager
@@ -26,7 +33,30 @@ async def change(store: RegistryStore, actor: Actor, now: int, reason: str = "")
             own = await transaction.get(Ref("organisation", actor.orgno))
             if not (isinstance(own, Organisation) and own.active):
                 raise Refusal(Reason.NOT_ALLOWED)
-        yield transaction
+        yield _Rightful(transaction, actor)
+
+
+class _Rightful:
+    """A transaction in which the actor's rights are asked for with everything that is put."""
+
+    def __init__(self, transaction: Change, actor: Actor) -> None:
+        self._transaction = transaction
+        self._actor = actor
+
+    async def get(self, ref: Ref) -> Fact:
+        return await self._transaction.get(ref)
+
+    async def delegation(self, delegation_id: str) -> Delegation | None:
+        return await self._transaction.delegation(delegation_id)
+
+    async def key_owners(self, thumbprint: str) -> Sequence[str]:
+        return await self._transaction.key_owners(thumbprint)
+
+    async def put(self, record: Record) -> None:
+        """Put a record. Raises Refusal NOT_ALLOWED if the actor lacks the right."""
+        if self._actor.kind != "operator" and _NEEDED.get(type(record)) not in self._actor.rights:
+            raise Refusal(Reason.NOT_ALLOWED)
+        await self._transaction.put(record)
 
 
 def operator(actor: Actor) -> None:
