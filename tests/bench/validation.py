@@ -77,42 +77,51 @@ def _cycling(validate: Validate, task: Task) -> Callable[[], object]:
 
 def make_task(alg: str) -> Task:
     """A key, good tokens that differ, and one token for each thing that can be wrong."""
-    key, stranger = make_key(alg, "as-1"), make_key(alg, "as-1")
+    key, stranger = (_Minter(make_key(alg, "as-1")) for _ in range(2))
     other_alg = {"RS256": "PS256", "ES256": "ES384"}[alg]
-    good = tuple(_token(key) for _ in range(_TOKENS))
+    good = tuple(key.mint() for _ in range(_TOKENS))
     wrong = {
-        "signed by another key": _token(stranger),
-        "of another key id": _token(key, {"kid": "as-2"}),
-        "of another algorithm": _token(key, {"alg": other_alg}),
-        "of another type": _token(key, {"typ": "JWT"}),
-        "of another issuer": _token(key, iss="https://other.example.no/"),
-        "for another audience": _token(key, aud="https://other.example.no/"),
-        "expired": _token(key, exp=int(time.time()) - _HOUR),
-        "without expiry": _token(key, exp=None),
-        "without the scope": _token(key, scope="example:other"),
+        "signed by another key": stranger.mint(),
+        "of another key id": key.mint({"kid": "as-2"}),
+        "of another algorithm": key.mint({"alg": other_alg}),
+        "of another type": key.mint({"typ": "JWT"}),
+        "of another issuer": key.mint(iss="https://other.example.no/"),
+        "for another audience": key.mint(aud="https://other.example.no/"),
+        "expired": key.mint(exp=int(time.time()) - _HOUR),
+        "without expiry": key.mint(exp=None),
+        "without the scope": key.mint(scope="example:other"),
     }
     return Task(alg, key.public, good, wrong)
 
 
-def _token(key: Key, header: Mapping[str, Any] | None = None, **changes: Any) -> str:
-    now = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "aud": API,
-        "sub": "0192:991825827",
-        "client_id": "5b0d8a3c-0a5b-4c9e-8f0d-6c2f4be6d4f7",
-        "client_amr": "private_key_jwt",
-        "consumer": {"authority": "iso6523-actorid-upis", "ID": "0192:991825827"},
-        "scope": f"{SCOPE} example:write",
-        "iat": now,
-        "exp": now + _HOUR,
-        "jti": token_urlsafe(16),
-    }
-    given = {name: value for name, value in (claims | changes).items() if value is not None}
-    parts = ({"alg": key.alg, "kid": key.kid, "typ": "at+jwt", **(header or {})}, given)
-    signing_input = b".".join(validation_peers.segment(json.dumps(part, separators=(",", ":"))) for part in parts)
-    signature = validation_peers.base64url(signer(key)(signing_input))
-    return f"{signing_input.decode()}.{signature.decode()}"
+class _Minter:
+    """Mints access tokens of the standard profile with one key."""
+
+    def __init__(self, key: Key) -> None:
+        self.public = key.public
+        self._header = {"alg": key.alg, "kid": key.kid, "typ": "at+jwt"}
+        self._sign = signer(key)
+
+    def mint(self, header: Mapping[str, Any] | None = None, **changes: Any) -> str:
+        """A good token, changed; a claim of None is left out."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": API,
+            "sub": "0192:991825827",
+            "client_id": "5b0d8a3c-0a5b-4c9e-8f0d-6c2f4be6d4f7",
+            "client_amr": "private_key_jwt",
+            "consumer": {"authority": "iso6523-actorid-upis", "ID": "0192:991825827"},
+            "scope": f"{SCOPE} example:write",
+            "iat": now,
+            "exp": now + _HOUR,
+            "jti": token_urlsafe(16),
+        }
+        given = {name: value for name, value in (claims | changes).items() if value is not None}
+        parts = (self._header | dict(header or {}), given)
+        signing_input = b".".join(validation_peers.segment(json.dumps(part, separators=(",", ":"))) for part in parts)
+        signature = validation_peers.base64url(self._sign(signing_input))
+        return f"{signing_input.decode()}.{signature.decode()}"
 
 
 def _node(task: Task, seconds: float, runs: int) -> Cost:
