@@ -126,7 +126,8 @@ class _PostgresWriter:
                     await connection.execute("BEGIN")
                 written = await self._record(connection, batch)
                 committing = True
-                # The next batch then needs no BEGIN. A connection that waits for one is never left in a transaction.
+                # The next batch then needs no BEGIN. If it never comes, for all its callers left, the server ends this
+                # transaction, which has done nothing, and its connection after their limit for idle ones.
                 outcome = await connection.execute("COMMIT AND CHAIN" if self._more() else "COMMIT")
         except DatabaseFault as error:
             raise Unavailable(PART, certain=not committing) from error

@@ -294,6 +294,24 @@ async def test_the_commit_waits_for_the_disk_whatever_the_default(postgresql_url
         assert await held.fetchval("SHOW synchronous_commit") == "on"
 
 
+async def test_batches_that_follow_each_other_leave_no_transaction_open(postgresql_url: str, closing: Closer) -> None:
+    """Commits of one batch are seen while the next is written, and when none follows nothing stays open."""
+    database = open_database(postgresql_url)
+    closing(database.close)
+    record = SqlDecisions(database)
+    closing(record.close)
+
+    async def commit_and_look(start: int) -> None:
+        for number in range(start, start + 10):
+            await record.commit(decision(number))
+            assert await record.by_trace_id(decision(number).trace_id) is not None
+
+    await asyncio.gather(*(commit_and_look(100 * start) for start in range(1, 9)))
+    async with record._writer._held.use() as held:  # type: ignore[attr-defined]
+        assert not held.is_in_transaction()
+    assert await record.count() == 80
+
+
 async def _until_one_waits(database: Database) -> None:
     """Return when some session of this database waits for a lock."""
     while True:
