@@ -118,6 +118,44 @@ async def test_rsa_signs_off_the_event_loop(
         assert Validator(ring, clock, 0).verify(token.compact) == CLAIMS
 
 
+async def test_one_failed_signature_leaves_the_others_alone(
+    open_ring: OpenRing, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of signatures asked for at once, the one that fails and the one given up concern nobody else."""
+    ring = open_ring()
+    ring.init()
+    sign = RsaPrivateKey.sign
+    fails = iter([False, True, False, False])
+
+    def failing(key: RsaPrivateKey, signing_input: bytes) -> bytes:
+        if next(fails):
+            raise ValueError("the token behind the key is gone")
+        return sign(key, signing_input)
+
+    monkeypatch.setattr(RsaPrivateKey, "sign", failing)
+    signer = RingSigner(ring, clock, threads=1)
+    asked = [asyncio.ensure_future(signer.sign(CLAIMS, alg="RS256", typ="JWT")) for _ in range(4)]
+    await asyncio.sleep(0)
+    asked[2].cancel()
+    first, failed, given_up, last = await asyncio.gather(*asked, return_exceptions=True)
+    signer.close()
+    assert isinstance(failed, ValueError)
+    assert isinstance(given_up, asyncio.CancelledError)
+    for token in (first, last):
+        assert not isinstance(token, BaseException)
+        assert Validator(ring, clock, 0).verify(token.compact) == CLAIMS
+
+
+async def test_a_closed_signer_fails_at_once(open_ring: OpenRing, clock: FakeClock) -> None:
+    """Nobody waits for a signature from threads that have ended."""
+    ring = open_ring()
+    ring.init()
+    signer = RingSigner(ring, clock, threads=2)
+    signer.close()
+    with pytest.raises(RuntimeError):
+        await signer.sign(CLAIMS, alg="RS256", typ="JWT")
+
+
 async def test_no_repr_shows_a_token(signer: RingSigner) -> None:
     """A signed token that ends up in a log line does not give itself away."""
     token = await signer.sign(CLAIMS, alg="ES256", typ="JWT")
