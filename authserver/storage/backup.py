@@ -22,6 +22,7 @@ from authserver.oauth.models import Record
 from authserver.storage import rows
 from authserver.storage.database import Database, Dialect
 from authserver.storage.errors import DatabaseFault
+from authserver.storage.idempotency import installation
 from authserver.storage.migrations import Standing, migrate, standing
 from authserver.storage.reading import mappings, read_clients, read_delegations, read_epoch
 from authserver.storage.registry_change import Actor
@@ -42,7 +43,9 @@ from authserver.storage.schema import (
 
 GROWING: Final = (registry_changes, decisions, spent_assertions)
 REPLACED: Final = tuple(
-    table for table in metadata.sorted_tables if table not in {*GROWING, policy_epoch, compatibility, nodes}
+    table
+    for table in metadata.sorted_tables
+    if table not in {*GROWING, policy_epoch, compatibility, nodes, installation}
 )
 _ROWS: Final = 1_000
 
