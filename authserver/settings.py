@@ -16,6 +16,7 @@ _ENVIRONMENTS = ("dev", "test", "prod")
 _PORTS = range(65536)
 _MOST_WORKERS = 64
 _MOST_REQUESTS = 10_000
+_RECORDS = range(1_000, 10_000_001)
 FROM_FILES = ("database_url", "redis_url")
 """The settings that may hold a password; each may come from a file, which the variable that ends in `_FILE` names."""
 
@@ -34,7 +35,8 @@ class Settings:
 
     `host` and `port` are the public listener; `management_port` serves health and metrics on the loopback address
     unless `management_host` says otherwise. `workers` is the number of processes; in each, `max_concurrent` token
-    requests are worked on at a time and `max_waiting` wait for their turn.
+    requests are worked on at a time and `max_waiting` wait for their turn, and at most `snapshot_records` records of
+    the registry are held in memory.
     """
 
     issuer: str = "http://localhost:8080/"
@@ -50,6 +52,7 @@ class Settings:
     workers: int = 1
     max_concurrent: int = 32
     max_waiting: int = 1024
+    snapshot_records: int = 100_000
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -74,6 +77,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         workers=_number(given, "workers", defaults.workers, range(1, _MOST_WORKERS + 1), faults),
         max_concurrent=_number(given, "max_concurrent", defaults.max_concurrent, range(1, _MOST_REQUESTS + 1), faults),
         max_waiting=_number(given, "max_waiting", defaults.max_waiting, range(_MOST_REQUESTS + 1), faults),
+        snapshot_records=_number(given, "snapshot_records", defaults.snapshot_records, _RECORDS, faults),
     )
     faults.extend(_issuer_faults(settings))
     if faults:

@@ -65,7 +65,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = await ready_database(settings, stack)
         redis = await ready_redis(settings, stack)
         store = SqlRegistryStore(database, redis.publish_epoch if redis else None)
-        snapshot = Snapshot(store, clock)
+        snapshot = Snapshot(store, clock, present=settings.snapshot_records)
         stack.push_async_callback(snapshot.close)
         await snapshot.refresh()
         await _repeat_epoch(store, redis)
