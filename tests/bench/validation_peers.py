@@ -42,7 +42,7 @@ def pyjwt(task: Task) -> Validate:
 
 def joserfc(task: Task) -> Validate:
     """joserfc: decode with a key set, then its claims registry."""
-    keys = jose_jwk.KeySet.import_key_set({"keys": [task.jwk]})  # type: ignore[typeddict-item]
+    keys = _key_set(task)
     required: Any = {name: {"essential": True} for name in _REQUIRED}
     registry = jose_jwt.JWTClaimsRegistry(
         **required | {"iss": {"essential": True, "value": ISSUER}, "aud": {"essential": True, "value": API}}
@@ -61,7 +61,7 @@ def joserfc(task: Task) -> Validate:
 
 def authlib(task: Task) -> Validate:
     """Authlib: its validator of RFC 9068 tokens, whose keys are prepared."""
-    keys = jose_jwk.KeySet.import_key_set({"keys": [task.jwk]})  # type: ignore[typeddict-item]
+    keys = _key_set(task)
 
     class Validator(JWTBearerTokenValidator):  # type: ignore[misc]  # Authlib has no types
         def get_jwks(self) -> jose_jwk.KeySet:
@@ -78,6 +78,11 @@ def authlib(task: Task) -> Validate:
         return read
 
     return validate
+
+
+def _key_set(task: Task) -> jose_jwk.KeySet:
+    document: Any = {"keys": [task.jwk]}
+    return jose_jwk.KeySet.import_key_set(document)
 
 
 def _see_type(header: Mapping[str, Any]) -> None:

@@ -70,4 +70,4 @@ def _is_prime(number: int) -> bool:
 
 
 def _number(label: str, bits: int) -> int:
-    return int.from_bytes(hashlib.shake_256(label.encode()).digest(bits // 8 + 1)) % 2**bits
+    return int.from_bytes(hashlib.shake_256(label.encode()).digest(bits // 8 + 1)) % (1 << bits)
