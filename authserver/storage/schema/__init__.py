@@ -1,0 +1,41 @@
+"""The tables, once, for SQLite and PostgreSQL alike. Rows never leave this room.
+
+Times are BIGINT seconds since the Unix epoch. Lists and free-form members are JSON in TEXT, so that what was written
+is what is read, byte for byte. The database refuses by itself what must never be true.
+"""
+
+from __future__ import annotations
+
+from authserver.storage.schema.base import metadata
+from authserver.storage.schema.changes import compatibility, policy_epoch, registry_changes
+from authserver.storage.schema.registry import (
+    client_keys,
+    client_scopes,
+    clients,
+    delegation_scopes,
+    delegations,
+    organisations,
+    prefixes,
+    scope_access,
+    scopes,
+)
+from authserver.storage.schema.running import decisions, nodes, spent_assertions
+
+__all__ = [
+    "client_keys",
+    "client_scopes",
+    "clients",
+    "compatibility",
+    "decisions",
+    "delegation_scopes",
+    "delegations",
+    "metadata",
+    "nodes",
+    "organisations",
+    "policy_epoch",
+    "prefixes",
+    "registry_changes",
+    "scope_access",
+    "scopes",
+    "spent_assertions",
+]
