@@ -116,7 +116,7 @@ def _size(stack: ExitStack, database: PostgresServer, directory: Path, registry:
 def _measure(every: Sequence[Sized], found: list[Series], runs: int, console: Console) -> list[dict[str, Any]]:
     """Note everything in `found`; return how a snapshot of the largest registry fills up."""
     console.print("Starting nodes.")
-    start_often(every, found)
+    start_often(every, found, runs)
     signing = Signing()
     try:
         with ExitStack() as stack:

@@ -27,7 +27,6 @@ CONNECTIONS = 16
 HOT_CLIENTS = 100
 ALONE, TOGETHER = 200, 1_000
 FIRST_ALONE, FIRST_TOGETHER = 200, 600
-_STARTS = 3
 _SEED = 20_000
 _PATIENCE_SECONDS = 60.0
 
@@ -108,9 +107,9 @@ def serving(sized: Sized, found: Series) -> Iterator[Node]:
         yield Node(pid, port, management_port)
 
 
-def start_often(every: Sequence[Sized], found: list[Series]) -> None:
-    """Start each node a few times, in turns."""
-    for turn in range(_STARTS):
+def start_often(every: Sequence[Sized], found: list[Series], times: int) -> None:
+    """Start each node so many times, in turns."""
+    for turn in range(times):
         for place in _order(len(every), turn):
             with serving(every[place], found[place]):
                 pass
