@@ -51,7 +51,7 @@ class Settings:
     management_port: int = 8081
     workers: int = 1
     max_concurrent: int = 32
-    max_waiting: int = 1024
+    max_waiting: int = 256
     snapshot_records: int = 100_000
 
 

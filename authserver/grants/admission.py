@@ -7,7 +7,7 @@ signed with, and lanes take turns; what a lane may not hold is refused before an
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -20,6 +20,8 @@ _REASONS = {Shed.SHARE: Reason.CLIENT_BUSY, Shed.FULL: Reason.OVERLOADED, Shed.L
 _SWEEPS_A_WAIT = 8
 # Seconds; those who are refused together are told to come back apart.
 _RETRY_FIRST, _RETRY_SPREAD = 1, 3
+# Seconds. A few refusals together cost far less than each alone.
+_TICK = 0.02
 _STRANGERS = "strangers"
 
 
@@ -28,15 +30,15 @@ class Bounds:
     """What may be under way in one process, and how long it may take.
 
     `slots` requests are worked on at a time, `places` wait, each for at most `wait` seconds. Refusals for want of room
-    leave at most `refusals` a second; beyond that each is held back until its time comes, `held` at once. Who asks
+    leave at most `refusals` every 20 ms; beyond that each is held back until its time comes, `held` at once. Who asks
     again as soon as they are refused is so kept from spending the time of others; who obeys Retry-After loses nothing.
     """
 
     slots: int = 32
-    places: int = 1024
+    places: int = 256
     wait: float = 1.0
-    refusals: float = 500.0
-    held: int = 1024
+    refusals: int = 5
+    held: int = 2048
 
 
 class FairAdmission:
@@ -53,13 +55,13 @@ class FairAdmission:
         self._bounds = bounds
         self._turns: dict[Ticket, asyncio.Future[None]] = {}
         self._sweeping = False
-        self._held_back = 0
-        self._next_refusal = 0.0
+        self._held_back: deque[asyncio.Future[None]] = deque()
+        self._allowance = bounds.refusals
 
     @property
     def held_back(self) -> int:
         """How many refusals wait for their time."""
-        return self._held_back
+        return len(self._held_back)
 
     async def enter(self, unverified: UnverifiedAssertion) -> Lane:
         """Return the lane in which a slot is now held, to be given back by `leave`.
@@ -71,11 +73,10 @@ class FairAdmission:
         lane = self.lanes.enter(name)
         if lane is not None:
             return lane
-        now = asyncio.get_running_loop().time()
-        ticket = self.lanes.queue(name, now)
+        ticket = self.lanes.queue(name, asyncio.get_running_loop().time())
         if isinstance(ticket, Ticket):
             return await self._turn(ticket)
-        await self._hold_back(now)
+        await self._hold_back()
         raise self._refusal(ticket)
 
     def leave(self, lane: Lane) -> None:
@@ -122,17 +123,27 @@ class FairAdmission:
         if self.lanes.waiting:
             self._sweep_later()
 
-    async def _hold_back(self, now: float) -> None:
-        """Keep refusals to their rate. Whoever is cancelled meanwhile leaves a gap, which does no harm."""
-        if self._held_back >= self._bounds.held:
-            return
-        at = self._next_refusal = max(now, self._next_refusal + 1 / self._bounds.refusals)
-        if at > now:
-            self._held_back += 1
-            try:
-                await asyncio.sleep(at - now)
-            finally:
-                self._held_back -= 1
+    async def _hold_back(self) -> None:
+        """Keep refusals to their rate; those who are held back go in order."""
+        loop = asyncio.get_running_loop()
+        if self._allowance == self._bounds.refusals:
+            loop.call_later(_TICK, self._tick)
+        if self._allowance:
+            self._allowance -= 1
+        elif len(self._held_back) < self._bounds.held:
+            self._held_back.append(loop.create_future())
+            await self._held_back[-1]
+
+    def _tick(self) -> None:
+        """Allow the next refusals, to those first who are held back."""
+        self._allowance = self._bounds.refusals
+        while self._held_back and self._allowance:
+            refused = self._held_back.popleft()
+            if not refused.cancelled():
+                refused.set_result(None)
+                self._allowance -= 1
+        if self._allowance < self._bounds.refusals:
+            asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _refusal(self, shed: Shed) -> Refusal:
         self.shed[shed] += 1

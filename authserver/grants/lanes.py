@@ -100,9 +100,9 @@ class Lanes:
         self._free += 1
         granted: list[Ticket] = []
         while (due := self._due()) is not None:
-            granted.append(self._take(due))
             due.under_way += 1
             self._free -= 1
+            granted.append(self._take(due))
             if due.waiting:
                 self._turns.move_to_end(due.name)
         self._forget(lane)
