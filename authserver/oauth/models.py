@@ -8,23 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
+
+from authserver.oauth.cases import AccessRequest, PrefixRequest, Webhook
+from authserver.oauth.refs import Ref, RefKind
+
+__all__ = [
+    "AccessRequest",
+    "AccessState",
+    "Approval",
+    "Case",
+    "Client",
+    "ClientKey",
+    "Delegation",
+    "DelegationStatus",
+    "Delegations",
+    "Fact",
+    "Facts",
+    "Organisation",
+    "Prefix",
+    "PrefixRequest",
+    "Record",
+    "Ref",
+    "RefKind",
+    "Scope",
+    "ScopeAccess",
+    "VerificationKey",
+    "Webhook",
+]
 
 AccessState = Literal["REQUESTED", "APPROVED", "DENIED"]
 DelegationStatus = Literal["proposed", "active", "suspended", "revoked"]
-RefKind = Literal["organisation", "prefix", "scope", "access", "client", "delegations"]
-
-
-class Ref(NamedTuple):
-    """The name of one registry record; what a snapshot holds and what the change log says has changed.
-
-    `organisation(orgno)`, `prefix(prefix)`, `scope(name)`, `access(scope, consumer orgno)`, `client(client_id)` and
-    `delegations(consumer orgno, supplier orgno)`, the last naming every delegation between the two.
-    """
-
-    kind: RefKind
-    id: str
-    other: str = ""
+Approval = Literal["owner", "listed", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,10 @@ class Scope:
     `max_age` caps a token's life in seconds, 0 meaning the default. `delegation_source` is the issuer of the register
     that proves delegations of this scope; None means it cannot be delegated. `audience` is what tokens name in `aud`.
     `attributes` keeps fields of the public scope list that grant nothing, for round trips.
+
+    `approval` tells who answers a request for access: the owner, or its rule at once, for everybody (`any`) or for the
+    `approved_consumers` (`listed`). The rule answers requests only; what admits is the access it leads to. At
+    `review_at` (seconds) the owner wants to look at the terms again; `contact` is whom to ask.
     """
 
     name: str
@@ -77,6 +96,10 @@ class Scope:
     visibility: str = "PUBLIC"
     allowed_integration_types: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    approval: Approval = "owner"
+    approved_consumers: tuple[str, ...] = ()
+    review_at: int | None = None
+    contact: str | None = None
 
     @property
     def ref(self) -> Ref:
@@ -126,7 +149,7 @@ class Client:
     """An OAuth client of one organisation, with its registered scopes and keys by `kid`.
 
     `profile` names the request profile it is held to, None meaning the server's. `token_lifetime` is in seconds, 0
-    meaning the profile's default.
+    meaning the profile's default. `extras` keeps fields of the self-service API that grant nothing, for round trips.
     """
 
     client_id: str
@@ -138,6 +161,7 @@ class Client:
     integration_type: str = "maskinporten"
     scopes: frozenset[str] = frozenset()
     keys: Mapping[str, ClientKey] = field(default_factory=dict)
+    extras: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ref(self) -> Ref:
@@ -164,6 +188,7 @@ class Delegation:
 
 
 Delegations = tuple[Delegation, ...]
-Record = Organisation | Prefix | Scope | ScopeAccess | Client | Delegation
-Fact = Organisation | Prefix | Scope | ScopeAccess | Client | Delegations | None
+Case = AccessRequest | PrefixRequest | Webhook
+Record = Organisation | Prefix | Scope | ScopeAccess | Client | Delegation | Case
+Fact = Organisation | Prefix | Scope | ScopeAccess | Client | Delegations | Case | None
 Facts = Mapping[Ref, Fact]

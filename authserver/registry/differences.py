@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from authserver.oauth.models import Client, Delegation, Organisation, Prefix, Record, Scope, ScopeAccess
+from authserver.oauth.models import (
+    AccessRequest,
+    Client,
+    Delegation,
+    Organisation,
+    Prefix,
+    PrefixRequest,
+    Record,
+    Scope,
+    ScopeAccess,
+    Webhook,
+)
 
 
 class Door(NamedTuple):
@@ -61,6 +72,8 @@ def _name(record: Record) -> tuple[str, str]:
             return "client", record.client_id
         case Delegation():
             return "delegation", record.id
+        case AccessRequest() | PrefixRequest() | Webhook():
+            return record.ref.kind.replace("_", " "), record.id
 
 
 def _doors(record: Record) -> Iterator[Door]:
@@ -88,6 +101,8 @@ def _is_open(record: Record) -> bool:
     match record:
         case ScopeAccess():
             return record.state == "APPROVED"
+        case AccessRequest() | PrefixRequest():
+            return False
         case Delegation():
             return record.status == "active"
         case _:

@@ -28,24 +28,28 @@ from authserver.storage.reading import mappings, read_clients, read_delegations,
 from authserver.storage.registry_change import Actor
 from authserver.storage.registry_store import WHOLE
 from authserver.storage.schema import (
+    access_requests,
     compatibility,
     decisions,
+    leases,
     metadata,
     nodes,
     organisations,
     policy_epoch,
+    prefix_requests,
     prefixes,
     registry_changes,
     scope_access,
     scopes,
     spent_assertions,
+    webhooks,
 )
 
 GROWING: Final = (registry_changes, decisions, spent_assertions)
 REPLACED: Final = tuple(
     table
     for table in metadata.sorted_tables
-    if table not in {*GROWING, policy_epoch, compatibility, nodes, installation}
+    if table not in {*GROWING, policy_epoch, compatibility, nodes, installation, leases}
 )
 _ROWS: Final = 1_000
 
@@ -137,6 +141,9 @@ async def held_by(connection: AsyncConnection) -> Held:
     records += [rows.prefix(row) for row in await mappings(connection, select(prefixes))]
     records += [rows.scope(row) for row in await mappings(connection, select(scopes))]
     records += [rows.access(row) for row in await mappings(connection, select(scope_access))]
+    records += [rows.access_request(row) for row in await mappings(connection, select(access_requests))]
+    records += [rows.prefix_request(row) for row in await mappings(connection, select(prefix_requests))]
+    records += [rows.webhook(row) for row in await mappings(connection, select(webhooks))]
     records += await read_clients(connection)
     records += await read_delegations(connection)
     return Held(await read_epoch(connection), records)

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, FromClause, RowMapping, Select, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authserver.oauth.models import (
+    Case,
     Client,
     ClientKey,
     Delegation,
@@ -23,6 +24,7 @@ from authserver.oauth.models import (
 )
 from authserver.storage import rows
 from authserver.storage.schema import (
+    access_requests,
     client_keys,
     client_scopes,
     clients,
@@ -30,15 +32,20 @@ from authserver.storage.schema import (
     delegations,
     organisations,
     policy_epoch,
+    prefix_requests,
     prefixes,
     scope_access,
     scopes,
+    webhooks,
 )
 
-_SIMPLE: tuple[tuple[RefKind, Column[str], Callable[[RowMapping], Organisation | Prefix | Scope]], ...] = (
+_SIMPLE: tuple[tuple[RefKind, Column[str], Callable[[RowMapping], Organisation | Prefix | Scope | Case]], ...] = (
     ("organisation", organisations.c.orgno, rows.organisation),
     ("prefix", prefixes.c.prefix, rows.prefix),
     ("scope", scopes.c.name, rows.scope),
+    ("access_request", access_requests.c.id, rows.access_request),
+    ("prefix_request", prefix_requests.c.id, rows.prefix_request),
+    ("webhook", webhooks.c.id, rows.webhook),
 )
 
 

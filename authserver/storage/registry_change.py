@@ -10,11 +10,25 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Record, Ref, Scope, ScopeAccess
+from authserver.oauth.models import (
+    AccessRequest,
+    Client,
+    Delegation,
+    Fact,
+    Organisation,
+    Prefix,
+    PrefixRequest,
+    Record,
+    Ref,
+    Scope,
+    ScopeAccess,
+    Webhook,
+)
 from authserver.storage import rows
 from authserver.storage.errors import constraint_refusal
 from authserver.storage.reading import read_delegations, read_facts
 from authserver.storage.schema import (
+    access_requests,
     client_keys,
     client_scopes,
     clients,
@@ -22,10 +36,12 @@ from authserver.storage.schema import (
     delegations,
     organisations,
     policy_epoch,
+    prefix_requests,
     prefixes,
     registry_changes,
     scope_access,
     scopes,
+    webhooks,
 )
 
 _TABLES: dict[type[Record], Table] = {
@@ -35,6 +51,9 @@ _TABLES: dict[type[Record], Table] = {
     ScopeAccess: scope_access,
     Client: clients,
     Delegation: delegations,
+    AccessRequest: access_requests,
+    PrefixRequest: prefix_requests,
+    Webhook: webhooks,
 }
 
 

@@ -9,7 +9,19 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from authserver.oauth.models import Client, ClientKey, Delegation, Organisation, Prefix, Record, Scope, ScopeAccess
+from authserver.oauth.models import (
+    AccessRequest,
+    Client,
+    ClientKey,
+    Delegation,
+    Organisation,
+    Prefix,
+    PrefixRequest,
+    Record,
+    Scope,
+    ScopeAccess,
+    Webhook,
+)
 
 Values = dict[str, Any]
 
@@ -25,8 +37,12 @@ def row_of(record: Record) -> Values:
     if isinstance(record, Scope):
         row["allowed_integration_types"] = canonical_json(list(record.allowed_integration_types))
         row["attributes"] = canonical_json(dict(record.attributes))
+        row["approved_consumers"] = canonical_json(list(record.approved_consumers))
     if isinstance(record, Client):
+        row["extras"] = canonical_json(dict(record.extras))
         del row["scopes"], row["keys"]
+    if isinstance(record, Webhook):
+        row["kinds"] = canonical_json(list(record.kinds))
     if isinstance(record, Delegation):
         del row["scopes"]
     return row
@@ -46,6 +62,7 @@ def logged(record: Record | None) -> str | None:
     if isinstance(record, Client | Delegation):
         members["scopes"] = sorted(record.scopes)
     if isinstance(record, Client):
+        members["extras"] = dict(record.extras)
         members["keys"] = [key_row(record.client_id, key) for _, key in sorted(record.keys.items())]
         for key in members["keys"]:
             del key["client_id"]
@@ -69,6 +86,7 @@ def scope(row: RowMapping) -> Scope:
     values: Values = {**row}
     values["allowed_integration_types"] = tuple(json.loads(values["allowed_integration_types"]))
     values["attributes"] = json.loads(values["attributes"])
+    values["approved_consumers"] = tuple(json.loads(values["approved_consumers"]))
     return Scope(**values)
 
 
@@ -79,7 +97,9 @@ def access(row: RowMapping) -> ScopeAccess:
 
 def client(row: RowMapping, scopes: Iterable[str], keys: Mapping[str, ClientKey]) -> Client:
     """Put a client together from its row, its scopes and its keys."""
-    return Client(**row, scopes=frozenset(scopes), keys=keys)
+    values: Values = {**row}
+    values["extras"] = json.loads(values["extras"])
+    return Client(**values, scopes=frozenset(scopes), keys=keys)
 
 
 def client_key(row: RowMapping) -> ClientKey:
@@ -92,3 +112,18 @@ def client_key(row: RowMapping) -> ClientKey:
 def delegation(row: RowMapping, scopes: Iterable[str]) -> Delegation:
     """Put a delegation together from its row and its scopes."""
     return Delegation(**row, scopes=frozenset(scopes))
+
+
+def access_request(row: RowMapping) -> AccessRequest:
+    """Read one row of `access_requests`."""
+    return AccessRequest(**row)
+
+
+def prefix_request(row: RowMapping) -> PrefixRequest:
+    """Read one row of `prefix_requests`."""
+    return PrefixRequest(**row)
+
+
+def webhook(row: RowMapping) -> Webhook:
+    """Read one row of `webhooks`."""
+    return Webhook(**{**row, "kinds": tuple(json.loads(row["kinds"]))})

@@ -7,6 +7,7 @@ is what is read, byte for byte. The database refuses by itself what must never b
 from __future__ import annotations
 
 from authserver.storage.schema.base import metadata
+from authserver.storage.schema.cases import access_requests, prefix_requests
 from authserver.storage.schema.changes import compatibility, policy_epoch, registry_changes
 from authserver.storage.schema.registry import (
     client_keys,
@@ -20,8 +21,10 @@ from authserver.storage.schema.registry import (
     scopes,
 )
 from authserver.storage.schema.running import decisions, nodes, spent_assertions
+from authserver.storage.schema.webhooks import leases, webhook_dead_letters, webhook_progress, webhooks
 
 __all__ = [
+    "access_requests",
     "client_keys",
     "client_scopes",
     "clients",
@@ -29,13 +32,18 @@ __all__ = [
     "decisions",
     "delegation_scopes",
     "delegations",
+    "leases",
     "metadata",
     "nodes",
     "organisations",
     "policy_epoch",
+    "prefix_requests",
     "prefixes",
     "registry_changes",
     "scope_access",
     "scopes",
     "spent_assertions",
+    "webhook_dead_letters",
+    "webhook_progress",
+    "webhooks",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, Text
 
 from authserver.storage.schema.base import flag, metadata, one_of, reference, text, time
 
@@ -22,6 +22,7 @@ prefixes = Table(
     reference("owner_orgno", "organisations.orgno"),
     flag("active"),
     CheckConstraint("prefix <> ''", name="prefix"),
+    Index(None, "owner_orgno", "prefix"),
 )
 
 scopes = Table(
@@ -40,9 +41,15 @@ scopes = Table(
     text("visibility"),
     text("allowed_integration_types"),
     text("attributes"),
+    Column("approval", Text, nullable=False, server_default="owner"),
+    Column("approved_consumers", Text, nullable=False, server_default="[]"),
+    Column("review_at", BigInteger),
+    Column("contact", Text),
     CheckConstraint("substr(name, 1, length(prefix) + 1) = prefix || ':'", name="name"),
     CheckConstraint("max_age >= 0", name="max_age"),
+    one_of("approval", "owner", "listed", "any"),
     Index(None, "prefix"),
+    Index(None, "owner_orgno", "name"),
 )
 
 scope_access = Table(
@@ -53,7 +60,7 @@ scope_access = Table(
     text("state"),
     PrimaryKeyConstraint("scope", "consumer_orgno"),
     one_of("state", "REQUESTED", "APPROVED", "DENIED"),
-    Index(None, "consumer_orgno"),
+    Index(None, "consumer_orgno", "scope"),
 )
 
 clients = Table(
@@ -66,9 +73,10 @@ clients = Table(
     Column("profile", Text),
     time("token_lifetime"),
     text("integration_type"),
+    Column("extras", Text, nullable=False, server_default="{}"),
     CheckConstraint("client_id <> ''", name="client_id"),
     CheckConstraint("token_lifetime >= 0", name="token_lifetime"),
-    Index(None, "orgno"),
+    Index(None, "orgno", "client_id"),
 )
 
 client_scopes = Table(
@@ -93,6 +101,7 @@ client_keys = Table(
     PrimaryKeyConstraint("client_id", "kid"),
     CheckConstraint("kid <> ''", name="kid"),
     Index(None, "thumbprint"),
+    Index(None, "expires_at"),
 )
 
 delegations = Table(
