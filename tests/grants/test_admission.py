@@ -181,6 +181,22 @@ async def test_refusals_are_held_back_to_their_rate_and_in_order() -> None:
     assert (door.held_back, door.shed[Shed.FULL]) == (0, 4)
 
 
+async def test_refusals_that_nobody_waits_for_any_more_take_nobody_elses_time() -> None:
+    """When all who were held back have left, the next refusal leaves at once."""
+    door, known = admission(Bounds(slots=1, places=0, refusals=1, held=3)), unverified()
+    await door.enter(known)
+    asked = [asyncio.create_task(door.enter(known)) for _ in range(3)]
+    await settle()
+    for task in asked[1:]:
+        task.cancel()
+    await asyncio.sleep(0.05)
+    assert door.held_back == 0
+    with pytest.raises(Refusal):
+        await door.enter(known)
+    assert isinstance(asked[0].exception(), Refusal)
+    assert [task.cancelled() for task in asked] == [False, True, True]
+
+
 async def test_a_shed_request_touches_nothing() -> None:
     """P8: no record is asked for, no signature is looked at, nothing is spent or recorded; the assertion stays good."""
     authority = make_authority()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -54,11 +55,12 @@ class Shares(RuleBasedStateMachine):
     @precondition(lambda self: self.working)
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
-        """A slot given back goes to lanes in turn, and in each to whoever has waited longest."""
+        """A slot given back goes to lanes in turn, within their share, and in each to whoever has waited longest."""
         lane = self.working.pop(data.draw(st.integers(0, len(self.working) - 1)))
         for ticket in self.lanes.leave(lane):
             name = ticket.lane.name
             assert self.queues[name].pop(0) is ticket
+            assert sum(each.name == name for each in self.working) < self.slots - len(self.working)
             self.working.append(ticket.lane)
             self._pass_over(name)
 
@@ -104,6 +106,12 @@ class Shares(RuleBasedStateMachine):
 
 Shares.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestShares = Shares.TestCase
+
+
+def test_without_a_slot_nothing_would_ever_be_done() -> None:
+    """Bounds under which every request would wait for ever are refused at once."""
+    with pytest.raises(ValueError, match="slot"):
+        Lanes(slots=0, places=1)
 
 
 def test_a_newcomer_finds_a_slot_beside_a_lane_that_takes_all_it_can() -> None:
