@@ -7,7 +7,21 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Record, Ref, Scope, ScopeAccess
+from authserver.oauth.models import (
+    AccessRequest,
+    Client,
+    Delegation,
+    Fact,
+    Organisation,
+    Prefix,
+    PrefixRequest,
+    Record,
+    Ref,
+    Scope,
+    ScopeAccess,
+    Webhook,
+)
+from authserver.registry.paging import Window
 
 Right = Literal["apis", "integrations", "delegations"]
 """What an organisation's administrator may change: scopes and access to them, clients and keys, delegations."""
@@ -26,8 +40,42 @@ class Actor:
     rights: frozenset[Right] = ALL_RIGHTS
 
 
-class Change(Protocol):
-    """One transaction on the registry. Everything put is committed together, with one new policy epoch."""
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """One row of the change log: what became of which record, by whom, when (seconds) and why.
+
+    `before` and `after` are the record's members as canonical JSON, `before` None for a new record. `other` is the
+    second part of the record's reference.
+    """
+
+    seq: int
+    epoch: int
+    kind: str
+    id: str
+    other: str
+    action: str
+    actor_kind: str
+    actor_orgno: str
+    actor_client_id: str
+    actor_person: str
+    at: int
+    reason: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringKey:
+    """A usable key that will soon be none."""
+
+    expires_at: int
+    client_id: str
+    kid: str
+    orgno: str
+
+
+class Reader(Protocol):
+    """One state of the registry, to read from."""
 
     async def get(self, ref: Ref) -> Fact:
         """Read a record as this transaction sees it, None if absent; delegations as a tuple."""
@@ -35,15 +83,94 @@ class Change(Protocol):
     async def delegation(self, delegation_id: str) -> Delegation | None:
         """Read one delegation by its id."""
 
+
+class Change(Reader, Protocol):
+    """One transaction on the registry. Everything put is committed together, with one new policy epoch."""
+
     async def key_owners(self, thumbprint: str) -> Sequence[str]:
         """The organisation numbers of clients, active or not, that hold a key with this RFC 7638 thumbprint."""
+
+    async def open_request(self, scope: str, consumer_orgno: str) -> AccessRequest | None:
+        """The request of a consumer for a scope that nobody has decided."""
+
+    async def prefix_names(self) -> Sequence[tuple[str, str]]:
+        """Every prefix there is or that is asked for, and whose it is or would be."""
+
+    async def waiting(self, orgno: str) -> int:
+        """How many requests of an organisation nobody has decided."""
+
+    async def keep_secret(self, webhook_id: str, secret: str) -> None:
+        """Keep the secret of a new webhook, which is told of every change from now on."""
 
     async def put(self, record: Record) -> None:
         """Insert or replace the record, and append what was before and after to the change log."""
 
 
-class RegistryStore(Protocol):
+class Pages(Protocol):
+    """Lists in pages, each in the order of its key; None leaves out nothing. They take no lock."""
+
+    async def organisation_page(self, window: Window) -> Sequence[Organisation]:
+        """Organisations by number."""
+
+    async def prefix_page(self, window: Window, owner_orgno: str | None = None) -> Sequence[Prefix]:
+        """Prefixes by name."""
+
+    async def scope_page(
+        self, window: Window, owner_orgno: str | None = None, prefix: str | None = None
+    ) -> Sequence[Scope]:
+        """Scopes by name."""
+
+    async def access_page(
+        self,
+        window: Window,
+        scope: str | None = None,
+        consumer_orgno: str | None = None,
+        owner_orgno: str | None = None,
+    ) -> Sequence[ScopeAccess]:
+        """Access by scope and consumer; `owner_orgno` is who owns the scope."""
+
+    async def client_page(self, window: Window, orgno: str | None = None) -> Sequence[Client]:
+        """Clients by id."""
+
+    async def delegation_page(
+        self,
+        window: Window,
+        consumer_orgno: str | None = None,
+        supplier_orgno: str | None = None,
+        party: str | None = None,
+    ) -> Sequence[Delegation]:
+        """Delegations by id; `party` is consumer or supplier."""
+
+    async def access_request_page(
+        self,
+        window: Window,
+        consumer_orgno: str | None = None,
+        owner_orgno: str | None = None,
+        scope: str | None = None,
+        state: str | None = None,
+    ) -> Sequence[AccessRequest]:
+        """Requests for access by id; `owner_orgno` is who owns the scope."""
+
+    async def prefix_request_page(
+        self, window: Window, orgno: str | None = None, state: str | None = None
+    ) -> Sequence[PrefixRequest]:
+        """Requests for prefixes by id."""
+
+    async def webhook_page(self, window: Window, orgno: str | None = None) -> Sequence[Webhook]:
+        """Webhooks by id."""
+
+    async def expiring_keys(self, window: Window, since: int, until: int, orgno: str | None) -> Sequence[ExpiringKey]:
+        """Active keys of active clients that end after `since` and not after `until` (seconds), the first first."""
+
+    async def changes(self, window: Window, orgno: str | None = None) -> Sequence[LoggedChange]:
+        """The change log by number, or what of it concerns one organisation."""
+
+
+class RegistryStore(Pages, Protocol):
     """The registry at rest."""
+
+    def reading(self) -> AbstractAsyncContextManager[Reader]:
+        """Open one state of the registry to read from, without the lock that changes take."""
 
     @property
     def made(self) -> int | None:

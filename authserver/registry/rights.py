@@ -12,36 +12,67 @@ from types import MappingProxyType
 from typing import Final
 
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Record, Ref, Scope, ScopeAccess
+from authserver.oauth.models import (
+    AccessRequest,
+    Client,
+    Delegation,
+    Fact,
+    Organisation,
+    Prefix,
+    PrefixRequest,
+    Record,
+    Ref,
+    Scope,
+    ScopeAccess,
+    Webhook,
+)
 from authserver.registry import text
-from authserver.registry.ports import Actor, Change, RegistryStore, Right
+from authserver.registry.ports import ALL_RIGHTS, Actor, Change, Reader, RegistryStore, Right
 
 # An organisation puts no organisation: what is not named here is the operator's.
-_NEEDED: Final[Mapping[type[Record], Right]] = MappingProxyType(
-    {Prefix: "apis", Scope: "apis", ScopeAccess: "apis", Client: "integrations", Delegation: "delegations"}
+_NEEDED: Final[Mapping[type[Record], frozenset[Right]]] = MappingProxyType(
+    {
+        Prefix: frozenset({"apis"}),
+        Scope: frozenset({"apis"}),
+        ScopeAccess: frozenset({"apis"}),
+        AccessRequest: frozenset({"apis"}),
+        PrefixRequest: frozenset({"apis"}),
+        Client: frozenset({"integrations"}),
+        Delegation: frozenset({"delegations"}),
+        # Whoever administers anything may want to hear of it.
+        Webhook: ALL_RIGHTS,
+    }
+)
+# A consumer that asks for access does it for its clients' sake.
+_NEEDED_TO_ASK: Final[Mapping[type[Record], frozenset[Right]]] = MappingProxyType(
+    {ScopeAccess: frozenset({"integrations"}), AccessRequest: frozenset({"integrations"})}
 )
 
 
 @asynccontextmanager
-async def change(store: RegistryStore, actor: Actor, now: int, reason: str = "") -> AsyncIterator[Change]:
+async def change(
+    store: RegistryStore, actor: Actor, now: int, reason: str = "", *, asking: bool = False
+) -> AsyncIterator[Change]:
     """Open a transaction for an actor who may still act; `reason` is for the change log.
 
-    Raises Refusal NOT_ALLOWED for a deactivated organisation, INVALID for a reason that is not one line.
+    `asking` is for a consumer that asks for access, or takes that back. Raises Refusal NOT_ALLOWED for a deactivated
+    organisation, INVALID for a reason that is not one line.
     """
     async with store.change(actor, now, text.line(reason, "reason")) as transaction:
         if actor.kind == "organisation":
             own = await transaction.get(Ref("organisation", actor.orgno))
             if not (isinstance(own, Organisation) and own.active):
                 raise Refusal(Reason.NOT_ALLOWED)
-        yield _Rightful(transaction, actor)
+        yield _Rightful(transaction, actor, {**_NEEDED, **_NEEDED_TO_ASK} if asking else _NEEDED)
 
 
 class _Rightful:
     """A transaction in which the actor's rights are asked for with everything that is put."""
 
-    def __init__(self, transaction: Change, actor: Actor) -> None:
+    def __init__(self, transaction: Change, actor: Actor, needed: Mapping[type[Record], frozenset[Right]]) -> None:
         self._transaction = transaction
         self._actor = actor
+        self._needed = needed
 
     async def get(self, ref: Ref) -> Fact:
         return await self._transaction.get(ref)
@@ -52,9 +83,21 @@ class _Rightful:
     async def key_owners(self, thumbprint: str) -> Sequence[str]:
         return await self._transaction.key_owners(thumbprint)
 
+    async def open_request(self, scope: str, consumer_orgno: str) -> AccessRequest | None:
+        return await self._transaction.open_request(scope, consumer_orgno)
+
+    async def prefix_names(self) -> Sequence[tuple[str, str]]:
+        return await self._transaction.prefix_names()
+
+    async def waiting(self, orgno: str) -> int:
+        return await self._transaction.waiting(orgno)
+
+    async def keep_secret(self, webhook_id: str, secret: str) -> None:
+        await self._transaction.keep_secret(webhook_id, secret)
+
     async def put(self, record: Record) -> None:
         """Put a record. Raises Refusal NOT_ALLOWED if the actor lacks the right."""
-        if self._actor.kind != "operator" and _NEEDED.get(type(record)) not in self._actor.rights:
+        if self._actor.kind != "operator" and not self._needed.get(type(record), frozenset()) & self._actor.rights:
             raise Refusal(Reason.NOT_ALLOWED)
         await self._transaction.put(record)
 
@@ -76,19 +119,29 @@ def own(actor: Actor, noun: str, *orgnos: str) -> None:
         raise unknown(noun)
 
 
+def concerned(actor: Actor, orgno: str | None) -> str | None:
+    """Return the organisation a list is narrowed to: an organisation's own, or the one asked for; None for all.
+
+    Raises Refusal NOT_FOUND if an organisation asks for another's, as if there were no such organisation.
+    """
+    if orgno is not None:
+        own(actor, "organisation", orgno)
+    return orgno if actor.kind == "operator" else actor.orgno
+
+
 def unknown(noun: str) -> Refusal:
     """Build the one answer for what does not exist and for what is somebody else's."""
     return Refusal(Reason.NOT_FOUND, value=noun)
 
 
-async def _get(change: Change, ref: Ref) -> Fact:
+async def _get(reader: Reader, ref: Ref) -> Fact:
     """Read a record by a name from outside; what no database can keep does not exist."""
-    return await change.get(ref) if text.fit(ref.id) and text.fit(ref.other) else None
+    return await reader.get(ref) if text.fit(ref.id) and text.fit(ref.other) else None
 
 
-async def organisation(change: Change, orgno: str) -> Organisation:
+async def organisation(reader: Reader, orgno: str) -> Organisation:
     """Read an active organisation; that it exists is public. Raises Refusal NOT_FOUND or CONFLICT."""
-    found = await change.get(Ref("organisation", orgno))
+    found = await reader.get(Ref("organisation", orgno))
     if not isinstance(found, Organisation):
         raise unknown("organisation")
     if not found.active:
@@ -96,53 +149,84 @@ async def organisation(change: Change, orgno: str) -> Organisation:
     return found
 
 
-async def prefix(change: Change, actor: Actor, name: str) -> Prefix:
+async def prefix(reader: Reader, actor: Actor, name: str) -> Prefix:
     """Read a prefix that is the actor's own. Raises Refusal NOT_FOUND."""
-    found = await _get(change, Ref("prefix", name))
+    found = await _get(reader, Ref("prefix", name))
     if not isinstance(found, Prefix):
         raise unknown("prefix")
     own(actor, "prefix", found.owner_orgno)
     return found
 
 
-async def scope(change: Change, actor: Actor, name: str) -> Scope:
+async def scope(reader: Reader, actor: Actor, name: str) -> Scope:
     """Read a scope that is the actor's own. Raises Refusal NOT_FOUND."""
-    found = await _get(change, Ref("scope", name))
+    found = await _get(reader, Ref("scope", name))
     if not isinstance(found, Scope):
         raise unknown("scope")
     own(actor, "scope", found.owner_orgno)
     return found
 
 
-async def visible_scope(change: Change, actor: Actor, name: str) -> Scope:
+async def visible_scope(reader: Reader, actor: Actor, name: str) -> Scope:
     """Read a scope that the actor can see. Raises Refusal NOT_FOUND.
 
     PUBLIC ones are seen by all, PRIVATE ones by the owner and by consumers with access, INTERNAL ones by the owner.
     """
-    found = await _get(change, Ref("scope", name))
+    found = await _get(reader, Ref("scope", name))
     if not isinstance(found, Scope):
         raise unknown("scope")
     if found.visibility == "PUBLIC" or is_own(actor, found.owner_orgno):
         return found
-    access = await change.get(Ref("access", name, actor.orgno))
+    access = await reader.get(Ref("access", name, actor.orgno))
     if found.visibility == "PRIVATE" and isinstance(access, ScopeAccess) and access.state == "APPROVED":
         return found
     raise unknown("scope")
 
 
-async def client(change: Change, actor: Actor, client_id: str) -> Client:
+async def client(reader: Reader, actor: Actor, client_id: str) -> Client:
     """Read a client that is the actor's own. Raises Refusal NOT_FOUND."""
-    found = await _get(change, Ref("client", client_id))
+    found = await _get(reader, Ref("client", client_id))
     if not isinstance(found, Client):
         raise unknown("client")
     own(actor, "client", found.orgno)
     return found
 
 
-async def delegation(change: Change, actor: Actor, delegation_id: str) -> Delegation:
+async def delegation(reader: Reader, actor: Actor, delegation_id: str) -> Delegation:
     """Read a delegation that the actor gave or holds. Raises Refusal NOT_FOUND."""
-    found = await change.delegation(delegation_id) if text.fit(delegation_id) else None
+    found = await reader.delegation(delegation_id) if text.fit(delegation_id) else None
     if found is None:
         raise unknown("delegation")
     own(actor, "delegation", found.consumer_orgno, found.supplier_orgno)
+    return found
+
+
+async def access_request(reader: Reader, actor: Actor, request_id: str) -> tuple[AccessRequest, Scope]:
+    """Read a request that the actor made, or that asks for a scope of its own, and that scope.
+
+    Raises Refusal NOT_FOUND.
+    """
+    found = await _get(reader, Ref("access_request", request_id))
+    scope = await reader.get(Ref("scope", found.scope)) if isinstance(found, AccessRequest) else None
+    if not (isinstance(found, AccessRequest) and isinstance(scope, Scope)):
+        raise unknown("request")
+    own(actor, "request", found.consumer_orgno, scope.owner_orgno)
+    return found, scope
+
+
+async def prefix_request(reader: Reader, actor: Actor, request_id: str) -> PrefixRequest:
+    """Read a request that the actor made. Raises Refusal NOT_FOUND."""
+    found = await _get(reader, Ref("prefix_request", request_id))
+    if not isinstance(found, PrefixRequest):
+        raise unknown("request")
+    own(actor, "request", found.orgno)
+    return found
+
+
+async def webhook(reader: Reader, actor: Actor, webhook_id: str) -> Webhook:
+    """Read a webhook that is the actor's own. Raises Refusal NOT_FOUND."""
+    found = await _get(reader, Ref("webhook", webhook_id))
+    if not isinstance(found, Webhook):
+        raise unknown("webhook")
+    own(actor, "webhook", found.orgno)
     return found
