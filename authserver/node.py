@@ -50,14 +50,15 @@ async def run_node(
     """
     async with open_services(settings) as services:
         app = create_app(services)
-        listeners = [(_listener(app, app.direct), public)]
+        listeners = [(listener(app, app.direct), public)]
         if management is not None:
-            listeners.append((_listener(create_management_app(services), {}), management))
-        _stop_when_told([listener for listener, _ in listeners], lifeline)
-        await asyncio.gather(*(listener.serve(sockets=[listening]) for listener, listening in listeners))
+            listeners.append((listener(create_management_app(services), {}), management))
+        _stop_when_told([server for server, _ in listeners], lifeline)
+        await asyncio.gather(*(server.serve(sockets=[listening]) for server, listening in listeners))
 
 
-def _listener(app: App, direct: Mapping[bytes, Endpoint]) -> _Listener:
+def listener(app: App, direct: Mapping[bytes, Endpoint]) -> uvicorn.Server:
+    """Make a server for an application, that asks the endpoints in `direct` without ASGI; it leaves signals alone."""
     config = uvicorn.Config(
         app,
         # The library only calls it, for each connection.
@@ -76,10 +77,10 @@ def _listener(app: App, direct: Mapping[bytes, Endpoint]) -> _Listener:
     return _Listener(config)
 
 
-def _stop_when_told(listeners: list[_Listener], lifeline: int | None) -> None:
+def _stop_when_told(listeners: list[uvicorn.Server], lifeline: int | None) -> None:
     def stop() -> None:
-        for listener in listeners:
-            listener.should_exit = True
+        for server in listeners:
+            server.should_exit = True
 
     def hang_up() -> None:
         if lifeline is not None:

@@ -49,6 +49,21 @@ class DirectExchange:
     It begins when no earlier request of its connection is left to be answered. Only then does it write anything.
     """
 
+    __slots__ = (
+        "_begun",
+        "_chunks",
+        "_connection",
+        "_endpoint",
+        "_expects_continue",
+        "_refused",
+        "_size",
+        "_task",
+        "_whole",
+        "disconnected",
+        "keep_alive",
+        "response_complete",
+        "response_started",
+    )
     message_event = _NobodyWaits()
 
     def __init__(self, connection: Connection, endpoint: Endpoint, *, keep_alive: bool) -> None:
@@ -98,6 +113,9 @@ class DirectExchange:
     async def _answer(self) -> None:
         connection = self._connection
         try:
+            if connection.transport.is_closing():
+                # Nothing is spent for a client that has gone already.
+                return
             answer = await self._endpoint.answer(b"".join(self._chunks) if self._refused is None else self._refused)
             if connection.flow.write_paused and not self.disconnected:
                 await connection.flow.drain()
@@ -105,7 +123,8 @@ class DirectExchange:
             if not (self.disconnected or connection.transport.is_closing()):
                 self._write(answer)
         finally:
-            connection.server_state.tasks.discard(asyncio.current_task())
+            if self._task is not None:
+                connection.server_state.tasks.discard(self._task)
             if not self.response_complete:
                 connection.transport.close()
 

@@ -54,20 +54,27 @@ def judge_head(method: str, raw: Iterable[tuple[bytes, bytes]]) -> None:
 
 def parse_form(body: bytes) -> dict[str, tuple[str, ...]]:
     """Parse a whole body, every value of every parameter in order (RFC 6749 appendix B). Raises Refusal."""
-    # The library leaves a broken escape as it stands.
-    if not body.isascii() or _NO_ESCAPE.search(body) or body.count(b"&") >= limits.FORM_PARAMETERS:
+    if not body:
+        return {}
+    fields = body.split(b"&", limits.FORM_PARAMETERS)
+    if len(fields) > limits.FORM_PARAMETERS or not body.isascii():
         raise Refusal(Reason.FORM)
     form: dict[str, tuple[str, ...]] = {}
-    for field in body.split(b"&") if body else ():
+    for field in fields:
         name, equals, value = field.partition(b"=")
         if not equals:
             raise Refusal(Reason.FORM)
         key = _text(name)
-        form[key] = (*form.get(key, ()), _text(value))
+        form[key] = (*form[key], _text(value)) if key in form else (_text(value),)
     return form
 
 
 def _text(encoded: bytes) -> str:
+    if b"%" not in encoded:
+        return encoded.replace(b"+", b" ").decode("ascii")
+    # The library leaves a broken escape as it stands.
+    if _NO_ESCAPE.search(encoded):
+        raise Refusal(Reason.FORM)
     try:
         return unquote_to_bytes(encoded.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:

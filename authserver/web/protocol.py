@@ -81,13 +81,20 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; drop a trailer, which may not pass for one (RFC 9110 §6.5.1)."""
-        if self._in_head:
-            super().on_header(name, value)
+        if not self._in_head:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole; what follows is the body, which the endpoint bounds."""
-        if not self._upgrade_asked():
-            endpoint = self._direct.get(self.url) if self.parser.get_method() == b"POST" else None
+        """The head is whole; what follows is the body, which the endpoint bounds. A tunnel is no request of ours."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError
+        if not self.parser.should_upgrade():
+            endpoint = self._direct.get(self.url) if method == b"POST" else None
             if endpoint is None:
                 self._begin_asgi()
             else:
@@ -109,7 +116,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole; its answer may take the time it needs."""
-        if self._upgrade_asked():
+        if self.parser.should_upgrade():
             return
         self._begun = False
         self._stop_waiting()
@@ -148,10 +155,6 @@ class BoundedHttp(HttpToolsProtocol):
                     self._decline_upgrade()
         except httptools.HttpParserError:
             self.send_400_response("")
-
-    def _upgrade_asked(self) -> bool:
-        """Tell whether this head asks for another protocol; CONNECT asks for a tunnel, which is no request of ours."""
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _decline_upgrade(self) -> None:
         """Read the request as if it had not asked to upgrade (RFC 9110 §7.8).
