@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from authserver.oauth.feeds import LoggedChange
 from authserver.registry import rights
 from authserver.registry.paging import Page, Window, paged
-from authserver.registry.ports import Actor, LoggedChange, RegistryStore
+from authserver.registry.ports import Actor, RegistryStore
 
 
 async def page(store: RegistryStore, actor: Actor, *, window: Window, orgno: str | None = None) -> Page[LoggedChange]:

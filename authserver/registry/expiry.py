@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from authserver.oauth.feeds import ExpiringKey
 from authserver.registry import rights, text
 from authserver.registry.paging import Page, Window, paged
-from authserver.registry.ports import Actor, ExpiringKey, RegistryStore
+from authserver.registry.ports import Actor, RegistryStore
 
 DAYS: Final = (3, 14, 30)
 _DAY: Final = 24 * 3600

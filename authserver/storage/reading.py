@@ -89,6 +89,20 @@ async def read_delegations(connection: AsyncConnection, *where: ColumnElement[bo
     return [rows.delegation(row, held[row["id"]]) for row in found]
 
 
+class SqlReader:
+    """Fills the port Reader within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, ref: Ref) -> Fact:
+        return (await read_facts(self._connection, [ref]))[ref]
+
+    async def delegation(self, delegation_id: str) -> Delegation | None:
+        found = await read_delegations(self._connection, delegations.c.id == delegation_id)
+        return found[0] if found else None
+
+
 async def read_facts(connection: AsyncConnection, refs: Collection[Ref]) -> dict[Ref, Fact]:
     """Every named record in a few queries: None where there is none, and for `delegations` always a tuple."""
     asked: defaultdict[RefKind, set[Ref]] = defaultdict(set)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,19 +14,17 @@ from authserver.oauth.models import (
     AccessRequest,
     Client,
     Delegation,
-    Fact,
     Organisation,
     Prefix,
     PrefixRequest,
     Record,
-    Ref,
     Scope,
     ScopeAccess,
     Webhook,
 )
 from authserver.storage import rows
 from authserver.storage.errors import constraint_refusal
-from authserver.storage.reading import read_delegations, read_facts
+from authserver.storage.reading import SqlReader, mappings
 from authserver.storage.schema import (
     access_requests,
     client_keys,
@@ -41,6 +39,7 @@ from authserver.storage.schema import (
     registry_changes,
     scope_access,
     scopes,
+    webhook_progress,
     webhooks,
 )
 
@@ -77,11 +76,11 @@ class Actor(Protocol):
         """The person who acted, if known."""
 
 
-class RegistryChange:
+class RegistryChange(SqlReader):
     """Fills the port Change. Holds the lock on the policy epoch, so there is one at a time on the whole registry."""
 
     def __init__(self, connection: AsyncConnection, actor: Actor, now: int, reason: str) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._actor = actor
         self._now = now
         self._reason = reason
@@ -92,13 +91,6 @@ class RegistryChange:
         """The new policy epoch, None while nothing has been put. In effect once the change has been left."""
         return self._epoch
 
-    async def get(self, ref: Ref) -> Fact:
-        return (await read_facts(self._connection, [ref]))[ref]
-
-    async def delegation(self, delegation_id: str) -> Delegation | None:
-        found = await read_delegations(self._connection, delegations.c.id == delegation_id)
-        return found[0] if found else None
-
     async def key_owners(self, thumbprint: str) -> Sequence[str]:
         owners = (
             select(clients.c.orgno)
@@ -108,6 +100,35 @@ class RegistryChange:
             .order_by(clients.c.orgno)
         )
         return (await self._connection.execute(owners)).scalars().all()
+
+    async def open_request(self, scope: str, consumer_orgno: str) -> AccessRequest | None:
+        table = access_requests.c
+        query = select(access_requests).where(
+            table.scope == scope, table.consumer_orgno == consumer_orgno, table.state == "REQUESTED"
+        )
+        found = await mappings(self._connection, query)
+        return rows.access_request(found[0]) if found else None
+
+    async def prefix_names(self) -> Sequence[tuple[str, str]]:
+        asked = prefix_requests.c
+        query = union_all(
+            select(prefixes.c.prefix, prefixes.c.owner_orgno),
+            select(asked.prefix, asked.orgno).where(asked.state == "REQUESTED"),
+        )
+        return [(name, orgno) for name, orgno in (await self._connection.execute(query)).all()]
+
+    async def waiting(self, orgno: str) -> int:
+        own = (
+            and_(table.c[asker] == orgno, table.c.state == "REQUESTED")
+            for table, asker in ((access_requests, "consumer_orgno"), (prefix_requests, "orgno"))
+        )
+        counts = [await self._connection.execute(select(func.count()).where(each)) for each in own]
+        return sum(int(count.scalar_one()) for count in counts)
+
+    async def keep_secret(self, webhook_id: str, secret: str) -> None:
+        newest = (await self._connection.execute(select(func.max(registry_changes.c.seq)))).scalar_one() or 0
+        row = {"webhook_id": webhook_id, "secret": secret, "seq": newest, "attempts": 0, "due_at": 0, "fault": ""}
+        await self._connection.execute(insert(webhook_progress).values(row))
 
     async def put(self, record: Record) -> None:
         before = await self._before(record)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from authserver.oauth.models import Client, Delegation, Fact, Organisation, Prefix, Ref, Scope, ScopeAccess
@@ -14,8 +14,10 @@ from authserver.oauth.unavailable import Unannounced, Unavailable
 from authserver.storage import rows
 from authserver.storage.database import Database
 from authserver.storage.errors import DatabaseFault, answering, constraint_refusal
-from authserver.storage.reading import mappings, read_clients, read_delegations, read_epoch, read_facts
+from authserver.storage.reading import SqlReader, mappings, read_clients, read_delegations, read_epoch, read_facts
 from authserver.storage.registry_change import Actor, RegistryChange
+from authserver.storage.registry_feeds import RegistryFeeds
+from authserver.storage.registry_pages import RegistryPages, equal
 from authserver.storage.schema import (
     clients,
     delegations,
@@ -46,7 +48,7 @@ class ChangedSince(NamedTuple):
     paused_until: int = 0
 
 
-class SqlRegistryStore:
+class SqlRegistryStore(RegistryPages, RegistryFeeds):
     """Fills the port RegistryStore, and is the source of the node's snapshot.
 
     `publish` is awaited with the epoch of each change after its commit and before the change is left; also when
@@ -86,6 +88,12 @@ class SqlRegistryStore:
             await self._announce(self._publish, change.epoch or epoch)
         self._made = change.epoch or self._made
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqlReader]:
+        with answering(PART):
+            async with self._database.read() as connection:
+                yield SqlReader(connection)
+
     async def organisations(self) -> Sequence[Organisation]:
         with answering(PART):
             async with self._database.read() as connection:
@@ -99,13 +107,13 @@ class SqlRegistryStore:
                 return [rows.prefix(row) for row in found]
 
     async def scopes(self, prefix: str | None = None) -> Sequence[Scope]:
-        query = select(scopes).where(*_equal((scopes.c.prefix, prefix))).order_by(scopes.c.name)
+        query = select(scopes).where(*equal((scopes.c.prefix, prefix))).order_by(scopes.c.name)
         with answering(PART):
             async with self._database.read() as connection:
                 return [rows.scope(row) for row in await mappings(connection, query)]
 
     async def accesses(self, scope: str | None = None, consumer_orgno: str | None = None) -> Sequence[ScopeAccess]:
-        where = _equal((scope_access.c.scope, scope), (scope_access.c.consumer_orgno, consumer_orgno))
+        where = equal((scope_access.c.scope, scope), (scope_access.c.consumer_orgno, consumer_orgno))
         query = select(scope_access).where(*where).order_by(scope_access.c.scope, scope_access.c.consumer_orgno)
         with answering(PART):
             async with self._database.read() as connection:
@@ -114,7 +122,7 @@ class SqlRegistryStore:
     async def clients(self, orgno: str | None = None) -> Sequence[Client]:
         with answering(PART):
             async with self._database.read() as connection:
-                return await read_clients(connection, *_equal((clients.c.orgno, orgno)))
+                return await read_clients(connection, *equal((clients.c.orgno, orgno)))
 
     async def delegations(
         self, consumer_orgno: str | None = None, supplier_orgno: str | None = None
@@ -122,7 +130,7 @@ class SqlRegistryStore:
         parties = (delegations.c.consumer_orgno, consumer_orgno), (delegations.c.supplier_orgno, supplier_orgno)
         with answering(PART):
             async with self._database.read() as connection:
-                return await read_delegations(connection, *_equal(*parties))
+                return await read_delegations(connection, *equal(*parties))
 
     async def epoch(self) -> int:
         """The policy epoch, read by a statement that begins after the call."""
@@ -158,7 +166,3 @@ class SqlRegistryStore:
         except Unavailable as error:
             # Committed, but not yet known to every node: only a caller who is told so may not rely on it.
             raise Unannounced(error.part, epoch) from error
-
-
-def _equal(*wanted: tuple[ColumnElement[str], str | None]) -> list[ColumnElement[bool]]:
-    return [column == value for column, value in wanted if value is not None]
