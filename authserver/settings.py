@@ -16,6 +16,7 @@ _ENVIRONMENTS = ("dev", "test", "prod")
 _PORTS = range(65536)
 _MOST_WORKERS = 64
 _MOST_REQUESTS = 10_000
+_CONNECTIONS = range(1, 100_001)
 _RECORDS = range(1_000, 10_000_001)
 FROM_FILES = ("database_url", "redis_url")
 """The settings that may hold a password; each may come from a file, which the variable that ends in `_FILE` names."""
@@ -52,6 +53,7 @@ class Settings:
     workers: int = 1
     max_concurrent: int = 32
     max_waiting: int = 256
+    max_connections: int = 2048
     snapshot_records: int = 100_000
 
 
@@ -76,6 +78,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         management_port=_number(given, "management_port", defaults.management_port, _PORTS, faults),
         workers=_number(given, "workers", defaults.workers, range(1, _MOST_WORKERS + 1), faults),
         max_concurrent=_number(given, "max_concurrent", defaults.max_concurrent, range(1, _MOST_REQUESTS + 1), faults),
+        max_connections=_number(given, "max_connections", defaults.max_connections, _CONNECTIONS, faults),
         max_waiting=_number(given, "max_waiting", defaults.max_waiting, range(_MOST_REQUESTS + 1), faults),
         snapshot_records=_number(given, "snapshot_records", defaults.snapshot_records, _RECORDS, faults),
     )
