@@ -61,7 +61,7 @@ def list_(
 def show(client_id: ClientId, as_json: Json = False) -> None:
     """Show one client with its scopes and keys."""
     with answering(as_json=as_json) as answer:
-        record = at_desk(lambda d: clients.read(d.store, d.actor, d.now, client_id=client_id))
+        record = at_desk(lambda d: clients.read(d.store, d.actor, client_id=client_id))
         answer.record(f"Client of {record.orgno}", documents.client(record))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Ref, ScopeAccess
-from authserver.registry import rights, text
+from authserver.oauth.models import Ref, Scope, ScopeAccess
+from authserver.registry import access_requests, rights, text
 from authserver.registry.organisations import number
+from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, RegistryStore
 
 
@@ -27,6 +28,7 @@ async def grant(
         wanted = ScopeAccess(found.name, consumer, "APPROVED")
         if await change.get(wanted.ref) != wanted:
             await change.put(wanted)
+            await access_requests.settle(change, wanted, now, reason)
     return wanted
 
 
@@ -46,7 +48,57 @@ async def revoke(
         wanted = ScopeAccess(found.name, consumer, "DENIED")
         if present != wanted:
             await change.put(wanted)
+            await access_requests.settle(change, wanted, now, reason)
     return wanted
+
+
+async def deny(
+    store: RegistryStore, actor: Actor, now: int, *, scope: str, consumer_orgno: str, reason: str
+) -> ScopeAccess:
+    """Refuse a consumer a scope it asked for or had, and say why, effective at once.
+
+    Raises Refusal NOT_FOUND as `revoke` does, INVALID without a reason. Done again, it changes nothing.
+    """
+    text.line(reason, "reason", required=True)
+    return await revoke(store, actor, now, scope=scope, consumer_orgno=consumer_orgno, reason=reason)
+
+
+async def read(store: RegistryStore, actor: Actor, *, scope: str, consumer_orgno: str) -> ScopeAccess:
+    """One access that the actor gave or got. Raises Refusal NOT_FOUND or INVALID."""
+    ref = Ref("access", scope, number(consumer_orgno))
+    async with store.reading() as reader:
+        found = await reader.get(ref) if text.fit(scope) else None
+        owned = await reader.get(Ref("scope", scope)) if isinstance(found, ScopeAccess) else None
+    if not (isinstance(found, ScopeAccess) and isinstance(owned, Scope)):
+        raise rights.unknown("access")
+    rights.own(actor, "access", owned.owner_orgno, found.consumer_orgno)
+    return found
+
+
+async def given(
+    store: RegistryStore,
+    actor: Actor,
+    *,
+    window: Window,
+    owner_orgno: str | None = None,
+    scope: str | None = None,
+    consumer_orgno: str | None = None,
+) -> Page[ScopeAccess]:
+    """Access to one owner's scopes, or to all for the operator, by scope and consumer; for an organisation, its own."""
+    if scope is not None and not text.fit(scope):
+        return Page(())
+    consumer = None if consumer_orgno is None else number(consumer_orgno)
+    owner, shown = rights.concerned(actor, owner_orgno), window.bounded
+    found = await store.access_page(shown.and_one_more, scope=scope, consumer_orgno=consumer, owner_orgno=owner)
+    return paged(found, shown, _key)
+
+
+async def received(
+    store: RegistryStore, actor: Actor, *, window: Window, consumer_orgno: str | None = None
+) -> Page[ScopeAccess]:
+    """Access that one consumer has, had or asked for, or all for the operator; for an organisation, its own."""
+    consumer, shown = rights.concerned(actor, consumer_orgno), window.bounded
+    return paged(await store.access_page(shown.and_one_more, consumer_orgno=consumer), shown, _key)
 
 
 async def listed(
@@ -60,3 +112,7 @@ async def listed(
         return rows
     owned = {found.name for found in await store.scopes() if found.owner_orgno == actor.orgno}
     return [row for row in rows if row.scope in owned or row.consumer_orgno == actor.orgno]
+
+
+def _key(access: ScopeAccess) -> tuple[str, ...]:
+    return access.scope, access.consumer_orgno

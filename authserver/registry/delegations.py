@@ -10,6 +10,7 @@ from authserver.oauth.limits import DELEGATION_LIFE, DELEGATION_LIFE_CEILING
 from authserver.oauth.models import Delegation
 from authserver.registry import rights, text
 from authserver.registry.organisations import number
+from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
 
 
@@ -70,6 +71,31 @@ async def listed(
         None if supplier_orgno is None else number(supplier_orgno),
     )
     return [found for found in rows if rights.is_own(actor, found.consumer_orgno, found.supplier_orgno)]
+
+
+async def read(store: RegistryStore, actor: Actor, *, delegation_id: str) -> Delegation:
+    """One delegation that the actor gave or holds. Raises Refusal NOT_FOUND."""
+    async with store.reading() as reader:
+        return await rights.delegation(reader, actor, delegation_id)
+
+
+async def page(
+    store: RegistryStore,
+    actor: Actor,
+    *,
+    window: Window,
+    consumer_orgno: str | None = None,
+    supplier_orgno: str | None = None,
+) -> Page[Delegation]:
+    """Delegations given by a consumer, held by a supplier, or all, by id; for an organisation, those it gave or holds.
+
+    Raises Refusal INVALID.
+    """
+    consumer = None if consumer_orgno is None else number(consumer_orgno)
+    supplier = None if supplier_orgno is None else number(supplier_orgno)
+    party, shown = rights.concerned(actor, None), window.bounded
+    found = await store.delegation_page(shown.and_one_more, consumer, supplier, party)
+    return paged(found, shown, lambda delegation: (delegation.id,))
 
 
 async def _delegable(change: Change, actor: Actor, name: str, issuer: str) -> None:

@@ -9,6 +9,7 @@ from authserver.oauth import orgno as numbers
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Organisation, Ref
 from authserver.registry import rights, text
+from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
 
 
@@ -52,9 +53,50 @@ async def set_active(
         return await _put(change, replace(await _read(change, number(orgno)), active=active))
 
 
+async def amend(
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    orgno: str,
+    name: str | None = None,
+    active: bool | None = None,
+    reason: str = "",
+) -> Organisation:
+    """Rename an organisation, deactivate or reactivate it, in one change; None leaves things as they are.
+
+    Raises Refusal NOT_ALLOWED, INVALID or NOT_FOUND. Done again, it changes nothing.
+    """
+    rights.operator(actor)
+    fit_name = None if name is None else text.line(name, "name", required=True)
+    async with rights.change(store, actor, now, reason) as change:
+        present = await _read(change, number(orgno))
+        named = present if fit_name is None else replace(present, name=fit_name)
+        return await _put(change, named if active is None else replace(named, active=active))
+
+
 async def listed(store: RegistryStore, actor: Actor) -> Sequence[Organisation]:
     """All organisations by number; for an organisation, itself."""
     return [found for found in await store.organisations() if rights.is_own(actor, found.orgno)]
+
+
+async def read(store: RegistryStore, actor: Actor, *, orgno: str) -> Organisation:
+    """One organisation, deactivated or not, for the operator or for itself. Raises Refusal NOT_FOUND or INVALID."""
+    ref = Ref("organisation", number(orgno))
+    rights.own(actor, "organisation", ref.id)
+    async with store.reading() as reader:
+        found = await reader.get(ref)
+    if not isinstance(found, Organisation):
+        raise rights.unknown("organisation")
+    return found
+
+
+async def page(store: RegistryStore, actor: Actor, *, window: Window) -> Page[Organisation]:
+    """All organisations by number. Raises Refusal NOT_ALLOWED for anybody but the operator."""
+    rights.operator(actor)
+    shown = window.bounded
+    found = await store.organisation_page(shown.and_one_more)
+    return paged(found, shown, lambda organisation: (organisation.orgno,))
 
 
 async def _read(change: Change, orgno: str) -> Organisation:

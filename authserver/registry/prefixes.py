@@ -10,6 +10,7 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Prefix
 from authserver.registry import rights, text
 from authserver.registry.organisations import number
+from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, RegistryStore
 
 
@@ -53,6 +54,19 @@ async def set_active(
 async def listed(store: RegistryStore, actor: Actor) -> Sequence[Prefix]:
     """All prefixes by name; for an organisation, its own."""
     return [found for found in await store.prefixes() if rights.is_own(actor, found.owner_orgno)]
+
+
+async def read(store: RegistryStore, actor: Actor, *, prefix: str) -> Prefix:
+    """One prefix of the actor's. Raises Refusal NOT_FOUND."""
+    async with store.reading() as reader:
+        return await rights.prefix(reader, actor, prefix)
+
+
+async def page(store: RegistryStore, actor: Actor, *, window: Window, owner_orgno: str | None = None) -> Page[Prefix]:
+    """Prefixes of one owner, or of all for the operator, by name; for an organisation, its own."""
+    shown = window.bounded
+    found = await store.prefix_page(shown.and_one_more, rights.concerned(actor, owner_orgno))
+    return paged(found, shown, lambda prefix: (prefix.prefix,))
 
 
 def _already(present: Prefix) -> str:

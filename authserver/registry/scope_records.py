@@ -28,6 +28,10 @@ _TERMS: Final[Mapping[str, tuple[str, type, Any]]] = MappingProxyType(
         # Ours, beyond the public list, so that one authority's list is another's import.
         "audience": ("audience", str, None),
         "token_profile": ("token_profile", str, None),
+        "approval": ("approval", str, "owner"),
+        "approved_consumers": ("approved_consumers", list, ()),
+        "review_at": ("review_at", int, None),
+        "contact": ("contact", str, None),
     }
 )
 _NAMES: Final = frozenset({"name", "prefix", "subscope", "owner_orgno"})

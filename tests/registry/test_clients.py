@@ -18,7 +18,7 @@ async def test_a_client_is_registered_without_access_to_its_scopes(store: Regist
     new = NewClient(CONSUMER, ["nav:read", "nav:read"], name="Payroll", profile="maskinporten")
     client = await clients.add(store, acting(CONSUMER), NOW, new=new, new_id=new_id)
     assert (client.client_id, client.scopes, client.profile) == ("id-1", frozenset({"nav:read"}), "maskinporten")
-    assert await clients.read(store, acting(CONSUMER), NOW, client_id="id-1") == client
+    assert await clients.read(store, acting(CONSUMER), client_id="id-1") == client
 
 
 @pytest.mark.parametrize("client_id", ["", "a b", "a/b", "æ", "x" * 129, "a\n"])
@@ -67,7 +67,7 @@ async def test_a_client_comes_with_its_first_key(store: RegistryStore, new_id: N
     new = NewClient(CONSUMER, ["nav:read"], "c1", key=keys.KeyOffer(public_jwk(kid="k1")))
     client = await clients.add(store, OPERATOR, NOW, new=new, new_id=new_id)
     assert list(client.keys) == ["k1"]
-    stored = await clients.read(store, OPERATOR, NOW, client_id="c1")
+    stored = await clients.read(store, OPERATOR, client_id="c1")
     assert stored.keys["k1"].thumbprint == client.keys["k1"].thumbprint
 
 

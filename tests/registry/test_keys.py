@@ -70,7 +70,7 @@ async def test_posting_a_key_again_renews_it(clients_of_two: RegistryStore) -> N
     later = NOW + KEY_LIFE + 5
     renewed = await keys.add(clients_of_two, OPERATOR, later, client_id="c1", offer=KeyOffer(jwk))
     assert renewed.expires_at == later + KEY_LIFE
-    client = await clients.read(clients_of_two, OPERATOR, later, client_id="c1")
+    client = await clients.read(clients_of_two, OPERATOR, client_id="c1")
     assert [key.expires_at for key in client.keys.values()] == [later + KEY_LIFE]
 
 

@@ -76,7 +76,7 @@ async def test_adding_over_a_deactivated_row_tells_how_to_reactivate(
 async def test_reactivation_brings_back_what_was(store: RegistryStore) -> None:
     """Deactivating keeps terms and access; deactivating twice is as once; reactivating restores."""
     await access.grant(store, OPERATOR, NOW, scope="nav:read", consumer_orgno=CONSUMER)
-    before = await scopes.read(store, OPERATOR, NOW, name="nav:read")
+    before = await scopes.read(store, OPERATOR, name="nav:read")
     for _ in range(2):
         stopped = await scopes.set_active(store, OPERATOR, NOW, name="nav:read", active=False)
         assert not stopped.active
@@ -159,7 +159,7 @@ async def test_a_scope_belongs_to_the_owner_of_its_prefix(store: RegistryStore) 
     asked = scope("nav:new", audience="https://api.example/", max_age=300, token_profile="maskinporten")
     made = await scopes.add(store, acting(OWNER), NOW, scope=asked)
     assert (made.prefix, made.owner_orgno, made.active) == ("nav", OWNER, True)
-    assert await scopes.read(store, OPERATOR, NOW, name="nav:new") == made
+    assert await scopes.read(store, OPERATOR, name="nav:new") == made
     for name in ("nav", "nav:", ":new", "nav:a b", "NAV:new"):
         with pytest.raises(Refusal) as refused:
             await scopes.add(store, acting(OWNER), NOW, scope=scope(name))

@@ -34,10 +34,10 @@ def deeds(name: Name) -> dict[str, Deed]:
         "add scope": lambda s, a: scopes.add(s, a, NOW, scope=scope(f"{name('nav')}:other")),
         "disable scope": lambda s, a: scopes.set_active(s, a, NOW, name=name("nav:read"), active=False),
         "enable scope": lambda s, a: scopes.set_active(s, a, NOW, name=name("nav:read"), active=True),
-        "read scope": lambda s, a: scopes.read(s, a, NOW, name=name("nav:read")),
+        "read scope": lambda s, a: scopes.read(s, a, name=name("nav:read")),
         "grant": lambda s, a: access.grant(s, a, NOW, scope=name("nav:read"), consumer_orgno=SUPPLIER),
         "revoke": lambda s, a: access.revoke(s, a, NOW, scope=name("nav:read"), consumer_orgno=CONSUMER),
-        "read client": lambda s, a: clients.read(s, a, NOW, client_id=name("c1")),
+        "read client": lambda s, a: clients.read(s, a, client_id=name("c1")),
         "disable client": lambda s, a: clients.set_active(s, a, NOW, client_id=name("c1"), active=False),
         "add key": lambda s, a: keys.add(s, a, NOW, client_id=name("c1"), offer=key_offer()),
         "remove key": lambda s, a: keys.remove(s, a, NOW, client_id=name("c1"), kid="k1"),
@@ -166,7 +166,7 @@ async def test_a_hidden_scope_cannot_be_registered_by_who_does_not_see_it(
 async def test_a_name_that_no_database_can_keep_is_unknown(filled: RegistryStore, name: str) -> None:
     """Names with control characters or half characters are looked up without a fault, and are not there."""
     with pytest.raises(Refusal) as refused:
-        await scopes.read(filled, OPERATOR, NOW, name=name)
+        await scopes.read(filled, OPERATOR, name=name)
     assert refused.value.reason is Reason.NOT_FOUND
     with pytest.raises(Refusal):
         await delegations.revoke(filled, OPERATOR, NOW, delegation_id=name)
