@@ -29,7 +29,7 @@ class SqlDecisions:
 
     def __init__(self, database: Database, *, last_word: bool = False) -> None:
         self._database = database
-        self._writer = writer(database, last_word=last_word, more=lambda: len(self._batcher) > 0)
+        self._writer = writer(database, last_word=last_word)
         self._batcher: Batcher[Entry, bool] = Batcher(self._flush, PART)
 
     async def commit(self, decision: Decision) -> None:

@@ -60,10 +60,6 @@ class Batcher(Generic[Item, Result]):
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
 
-    def __len__(self) -> int:
-        """How many items wait for the next batch."""
-        return len(self._waiting)
-
     async def submit(self, item: Item) -> Result:
         """Return the result of this item.
 

@@ -204,8 +204,8 @@ async def test_a_record_that_never_answered_is_certain(closing: Closer) -> None:
     assert failed.value.certain
 
 
-async def test_a_connection_lost_before_the_commit_is_certain(postgresql_url: str, closing: Closer) -> None:
-    """When the server drops the connection before COMMIT is sent nothing is recorded, and the next commit succeeds."""
+async def test_a_connection_lost_meanwhile_is_uncertain(postgresql_url: str, closing: Closer) -> None:
+    """Who loses the connection while the server writes and commits in one step may not believe that it did neither."""
     database = open_database(postgresql_url)
     closing(database.close)
     record = SqlDecisions(database)
@@ -216,6 +216,26 @@ async def test_a_connection_lost_before_the_commit_is_certain(postgresql_url: st
         await _until_one_waits(database)
         async with database.write() as other:
             await other.execute(text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"))
+        with pytest.raises(Unavailable) as failed:
+            await waiting
+    assert not failed.value.certain
+    assert await record.count() == 0
+    await record.commit(DECISION)
+    assert await record.count() == 1
+
+
+async def test_a_statement_that_the_server_gives_up_is_certain(postgresql_url: str, closing: Closer) -> None:
+    """What the server itself refuses, for want of a lock, of time or of space, it has not done; the session goes on."""
+    database = open_database(postgresql_url)
+    closing(database.close)
+    record = SqlDecisions(database)
+    closing(record.close)
+    async with database.write() as connection:
+        await connection.execute(text("LOCK TABLE decisions IN ACCESS EXCLUSIVE MODE"))
+        waiting = asyncio.create_task(record.commit(DECISION))
+        await _until_one_waits(database)
+        async with database.write() as other:
+            await other.execute(text("SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted"))
         with pytest.raises(Unavailable) as failed:
             await waiting
     assert failed.value.certain
