@@ -161,7 +161,7 @@ async def test_asking_needs_the_right_to_integrations_and_answering_that_to_apis
 
 
 @pytest.mark.parametrize("said", [{"purpose": " "}, {"legal_basis": ""}, {"purpose": "x" * 4001}, {"purpose": "\x00"}])
-async def test_purpose_and_legal_basis_are_needed(store: RegistryStore, said: dict[str, str]) -> None:
+async def test_purpose_and_legal_basis_are_needed(store: RegistryStore, said: dict[str, Any]) -> None:
     """A request without what the owner must judge by is refused."""
     assert await refused(ask(store, **said)) is Reason.INVALID
     assert await state_of(store) is None
