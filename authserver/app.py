@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from uuid import uuid4
 
 from fastapi import FastAPI
 
 from authserver import __version__
 from authserver.oauth.metadata import metadata
-from authserver.services import Services
+from authserver.registry.administration import Administration
+from authserver.services import Services, clock
+from authserver.web.admin.api import mounted
+from authserver.web.admin.bearer import Tokens
+from authserver.web.admin.cursor import Cursors
+from authserver.web.admin.ports import Parts
 from authserver.web.asgi import App
 from authserver.web.discovery import jwks_endpoint, metadata_endpoint
 from authserver.web.front import Front
@@ -33,7 +39,29 @@ def create_app(services: Services) -> Front:
         "/jwks": keys,
         "/.well-known/jwks.json": keys,
     }
-    return Front(lean, pages_app(settings.issuer, __version__), {b"/token": token})
+    return Front(
+        lean, mounted(admin_parts(services), __version__, pages_app(settings.issuer, __version__)), {b"/token": token}
+    )
+
+
+def admin_parts(services: Services) -> Parts:
+    """Hand the admin API what it works with. Its tokens are those for its prefix (RFC 9068 §4)."""
+    settings, admin = services.settings, services.admin
+    audience = f"{settings.issuer.rstrip('/')}/api/{settings.admin_prefix}"
+    return Parts(
+        issuer=settings.issuer,
+        administration=Administration(settings.admin_prefix, settings.operator),
+        open_store=admin.open_store,
+        registry=admin.registry,
+        tokens=Tokens(settings.issuer, audience, services.jwks),
+        idempotency=admin.idempotency,
+        times=admin.times,
+        affected=admin.affected,
+        cursors=Cursors(admin.cursor_secret),
+        clock=clock,
+        new_id=lambda: str(uuid4()),
+        examples_allowed=settings.environment == "dev",
+    )
 
 
 def create_management_app(services: Services) -> FastAPI:

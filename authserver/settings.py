@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+from authserver.oauth.orgno import parse as parse_orgno
 from authserver.oauth.profiles import REQUEST_PROFILES
+from authserver.oauth.scope import parse_prefix
 
 PREFIX = "AUTHSERVER_"
 Environment = Literal["dev", "test", "prod"]
@@ -51,6 +53,8 @@ class Settings:
     management_host: str = "127.0.0.1"
     management_port: int = 8081
     workers: int = 1
+    admin_prefix: str = "idporten"
+    operator: str = "200000005"
     max_concurrent: int = 32
     max_waiting: int = 256
     max_connections: int = 2048
@@ -81,8 +85,11 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         max_connections=_number(given, "max_connections", defaults.max_connections, _CONNECTIONS, faults),
         max_waiting=_number(given, "max_waiting", defaults.max_waiting, range(_MOST_REQUESTS + 1), faults),
         snapshot_records=_number(given, "snapshot_records", defaults.snapshot_records, _RECORDS, faults),
+        admin_prefix=given.get("admin_prefix", defaults.admin_prefix),
+        operator=given.get("operator", defaults.operator),
     )
     faults.extend(_issuer_faults(settings))
+    faults.extend(_administration_faults(settings))
     if faults:
         raise SettingsError(faults)
     return settings
@@ -131,6 +138,19 @@ def _issuer_faults(settings: Settings) -> list[str]:
     if settings.environment == "prod" and not settings.issuer.startswith("https:"):
         return [f"{PREFIX}ISSUER must be https when {PREFIX}ENVIRONMENT is prod"]
     return []
+
+
+def _administration_faults(settings: Settings) -> list[str]:
+    faults = []
+    for name, value, parse in (
+        ("ADMIN_PREFIX", settings.admin_prefix, parse_prefix),
+        ("OPERATOR", settings.operator, parse_orgno),
+    ):
+        try:
+            parse(value)
+        except ValueError as fault:
+            faults.append(f"{PREFIX}{name} is malformed: {fault}")
+    return faults
 
 
 def _is_issuer(text: str) -> bool:

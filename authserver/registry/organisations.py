@@ -10,7 +10,7 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Organisation, Ref
 from authserver.registry import rights, text
 from authserver.registry.paging import Page, Window, paged
-from authserver.registry.ports import Actor, Change, RegistryStore
+from authserver.registry.ports import Actor, Change, Reader, RegistryStore
 
 
 def number(value: str) -> str:
@@ -82,10 +82,15 @@ async def listed(store: RegistryStore, actor: Actor) -> Sequence[Organisation]:
 
 async def read(store: RegistryStore, actor: Actor, *, orgno: str) -> Organisation:
     """One organisation, deactivated or not, for the operator or for itself. Raises Refusal NOT_FOUND or INVALID."""
+    async with store.reading() as reader:
+        return await read_in(reader, actor, orgno=orgno)
+
+
+async def read_in(reader: Reader, actor: Actor, *, orgno: str) -> Organisation:
+    """One organisation as `read` gives it, in a transaction of the caller's."""
     ref = Ref("organisation", number(orgno))
     rights.own(actor, "organisation", ref.id)
-    async with store.reading() as reader:
-        found = await reader.get(ref)
+    found = await reader.get(ref)
     if not isinstance(found, Organisation):
         raise rights.unknown("organisation")
     return found

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.unavailable import Unannounced, Unavailable
+from authserver.registry.administration import Administration, untouched
 from authserver.registry.differences import Differences, differences
 from authserver.registry.ports import Actor
 from authserver.services.stores import AtRest, open_at_rest
@@ -56,7 +57,7 @@ async def restore(
     Unavailable, and Unannounced when it stands but Redis could not be told.
     """
     async with open_at_rest(settings) as parts, _copied(file) as source:
-        if not replace and await parts.store.organisations():
+        if not replace and not await untouched(parts.store, Administration(settings.admin_prefix, settings.operator)):
             raise Refusal(
                 Reason.CONFLICT, value="The database holds a registry; make a backup of it, then give --replace"
             )

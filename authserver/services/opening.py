@@ -20,13 +20,16 @@ from authserver.keys.jwks import RSA_ONLY, KeySet
 from authserver.keys.ring import KeyRing
 from authserver.keys.signer import RingSigner
 from authserver.oauth.profiles import MASKINPORTEN
+from authserver.record.affected import SqlAffected
 from authserver.record.decisions import SqlDecisions
 from authserver.services.background import every, run
 from authserver.services.health import Check, node_metrics, readiness_checks
 from authserver.services.stores import NotReadyError, clock, open_key_ring, ready_database, ready_redis
 from authserver.settings import Settings
 from authserver.storage.database import Database
+from authserver.storage.idempotency import SqlIdempotency
 from authserver.storage.nodes import SqlNodes
+from authserver.storage.record_times import SqlRecordTimes
 from authserver.storage.registry_store import SqlRegistryStore
 from authserver.storage.single_use_sql import SqlSingleUse
 from authserver.storage.snapshot import Snapshot
@@ -36,6 +39,18 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 1.0
 _PURGE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdminServices:
+    """What the admin API works with beyond the rest. `open_store` gives each request a registry of its own."""
+
+    open_store: Callable[[], SqlRegistryStore]
+    registry: Snapshot
+    idempotency: SqlIdempotency
+    times: SqlRecordTimes
+    affected: SqlAffected
+    cursor_secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,7 @@ class Services:
     jwks: Callable[[], KeySet]
     checks: dict[str, Check]
     metrics: CollectorRegistry
+    admin: AdminServices
 
 
 @asynccontextmanager
@@ -84,6 +100,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             jwks=_served_keys(settings, ring),
             checks=readiness_checks(store, redis, ring),
             metrics=node_metrics(snapshot, admission),
+            admin=await _admin(database, redis, snapshot),
         )
 
 
@@ -117,6 +134,18 @@ def _exchange(
         decisions=decisions,
         clock=clock,
         new_id=new_id,
+    )
+
+
+async def _admin(database: Database, redis: RedisSingleUse | None, snapshot: Snapshot) -> AdminServices:
+    memory = SqlIdempotency(database)
+    return AdminServices(
+        open_store=lambda: SqlRegistryStore(database, redis.publish_epoch if redis else None),
+        registry=snapshot,
+        idempotency=memory,
+        times=SqlRecordTimes(database),
+        affected=SqlAffected(database),
+        cursor_secret=await memory.cursor_secret(),
     )
 
 

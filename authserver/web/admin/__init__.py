@@ -1,0 +1,1 @@
+"""The admin API: routers that translate HTTP into the registry's use-cases and back. No rule lives here."""

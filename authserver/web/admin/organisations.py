@@ -1,0 +1,85 @@
+"""`/api/v1/organisations`: the operator registers, renames, deactivates and reactivates organisations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from authserver.oauth.models import Organisation
+from authserver.registry import organisations
+from authserver.registry.administration import OPERATOR
+from authserver.web.admin.body import StrictRoute
+from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
+from authserver.web.admin.documents import Closed
+from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.rehearsed import Rehearsed
+
+OperatorReads = Annotated[Reading, Depends(reads(OPERATOR))]
+OperatorWrites = Annotated[Writing, Depends(writes(OPERATOR))]
+OperatorCreates = Annotated[Writing, Depends(creates(OPERATOR))]
+router = APIRouter(tags=["organisations"], route_class=StrictRoute)
+
+
+class NewOrganisation(Closed):
+    """An organisation to be registered."""
+
+    orgno: str
+    name: str
+
+
+class OrganisationChange(Closed):
+    """What is to be different; what is left out or null stays."""
+
+    name: str | None = None
+    active: bool | None = None
+
+
+class OrganisationDocument(BaseModel):
+    """A legal entity, known by its nine-digit number."""
+
+    orgno: str
+    name: str
+    active: bool
+
+
+async def _shown(found: Organisation) -> OrganisationDocument:
+    return _document(found)
+
+
+def _document(found: Organisation) -> OrganisationDocument:
+    return OrganisationDocument(orgno=found.orgno, name=found.name, active=found.active)
+
+
+@router.get("/organisations", response_model=Page[OrganisationDocument])
+async def list_organisations(call: OperatorReads, paging: Paged) -> Response:
+    """Every organisation by number."""
+    found = await organisations.page(call.store, call.actor, window=paging.window(call))
+    return paging.answer(call, found, _document)
+
+
+@router.post("/organisations", status_code=201, response_model=OrganisationDocument | Rehearsed)
+async def add_organisation(body: NewOrganisation, call: OperatorCreates) -> Response:
+    """Register an organisation."""
+    made = await organisations.add(call.store, call.actor, call.now, orgno=body.orgno, name=body.name)
+    headers = {**tag(made), "location": f"/api/v1/organisations/{made.orgno}"}
+    return await call.answer(lambda: _shown(made), 201, headers)
+
+
+@router.get("/organisations/{orgno}", response_model=OrganisationDocument)
+async def read_organisation(orgno: str, request: Request, call: OperatorReads) -> Response:
+    """One organisation."""
+    found = await organisations.read(call.store, call.actor, orgno=orgno)
+    return tagged(request, found, _document(found))
+
+
+@router.patch("/organisations/{orgno}", response_model=OrganisationDocument | Rehearsed)
+async def change_organisation(orgno: str, body: OrganisationChange, call: OperatorWrites) -> Response:
+    """Rename, deactivate or reactivate an organisation; all that it has follows at once. Needs If-Match."""
+    store = call.guard(lambda change: organisations.read_in(change, call.actor, orgno=orgno))
+    changed = await organisations.amend(
+        store, call.actor, call.now, orgno=orgno, name=body.name, active=body.active, reason=call.reason
+    )
+    return await call.answer(lambda: _shown(changed), headers=tag(changed))
