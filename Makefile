@@ -34,6 +34,7 @@ check: $(BIN)/authserver ## ruff, mypy --strict, import rules
 
 bench: .venv/bench $(NODE_MODULES) ## tokens a second on this machine, our server and its peers; what tillit costs
 	@$(BIN)/python -m tests.bench
+	@$(if $(filter full,$(BENCH)),$(BIN)/python -m tests.bench.overload)
 	@$(BIN)/python -m tests.bench.libraries
 
 bench-scale: $(BIN)/authserver ## what a registry of BENCH_SCALE (1 is a million clients) costs beside a small one
