@@ -66,6 +66,9 @@ class Change(Reader, Protocol):
     async def waiting(self, orgno: str) -> int:
         """How many requests of an organisation nobody has decided."""
 
+    async def webhooks(self, orgno: str) -> int:
+        """How many active webhooks an organisation has."""
+
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         """Keep the secret of a new webhook, which is told of every change from now on."""
 

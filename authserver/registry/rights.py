@@ -92,6 +92,9 @@ class _Rightful:
     async def waiting(self, orgno: str) -> int:
         return await self._transaction.waiting(orgno)
 
+    async def webhooks(self, orgno: str) -> int:
+        return await self._transaction.webhooks(orgno)
+
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         await self._transaction.keep_secret(webhook_id, secret)
 
