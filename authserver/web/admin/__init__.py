@@ -1,1 +1,1 @@
-"""The admin API: routers that translate HTTP into the registry's use-cases and back. No rule lives here."""
+"""The admin API: routers that translate HTTP into use-cases of the registry and back, and decide nothing."""
