@@ -6,6 +6,7 @@ import typer
 
 from authserver.cli.access import verbs as access
 from authserver.cli.backup import backup, restore, restored
+from authserver.cli.changes import changes
 from authserver.cli.client import verbs as client
 from authserver.cli.delegation import verbs as delegation
 from authserver.cli.demo import demo
@@ -15,9 +16,11 @@ from authserver.cli.keys import verbs as keys
 from authserver.cli.nodes import nodes
 from authserver.cli.organisation import verbs as organisation
 from authserver.cli.prefix import verbs as prefix
+from authserver.cli.request import verbs as request
 from authserver.cli.scope import verbs as scope
 from authserver.cli.serve import serve
 from authserver.cli.settings import show as settings
+from authserver.cli.webhook import verbs as webhook
 
 app = typer.Typer(
     name="authserver",
@@ -36,12 +39,15 @@ app.command("nodes")(nodes)
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("restored")(restored)
+app.command("changes")(changes)
 app.add_typer(organisation, name="org")
 app.add_typer(prefix, name="prefix")
 app.add_typer(scope, name="scope")
 app.add_typer(access, name="access")
+app.add_typer(request, name="request")
 app.add_typer(client, name="client")
 app.add_typer(delegation, name="delegation")
+app.add_typer(webhook, name="webhook")
 app.add_typer(keys, name="keys")
 
 

@@ -37,6 +37,21 @@ def revoke(scope: Scope, consumer_orgno: Consumer, reason: Reason = "", as_json:
         answer.record("The consumer has no access.", documents.access(changed.record), changed.effect)
 
 
+@verbs.command("deny")
+def deny(
+    scope: Scope,
+    consumer_orgno: Consumer,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the consumer and the change log.")],
+    as_json: Json = False,
+) -> None:
+    """Refuse a consumer a scope it asked for or had, and say why."""
+    with answering(as_json=as_json) as answer:
+        changed = change_at_desk(
+            lambda d: access.deny(d.store, d.actor, d.now, scope=scope, consumer_orgno=consumer_orgno, reason=reason)
+        )
+        answer.record("The consumer has no access.", documents.access(changed.record), changed.effect)
+
+
 @verbs.command("list")
 def list_(
     scope: Annotated[str | None, typer.Option("--scope", help="Only access to this scope.")] = None,

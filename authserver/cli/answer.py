@@ -30,6 +30,10 @@ _TIMES: Final = frozenset(
         "removed_at",
         "seen_at",
         "paused_until",
+        "asked_at",
+        "decided_at",
+        "review_at",
+        "at",
     }
 )
 # Away from a terminal nothing is folded, so that ids can be searched for and copied.

@@ -9,12 +9,14 @@ import typer
 from authserver.cli import client_key, documents
 from authserver.cli.answer import answering
 from authserver.cli.client_key import Jwk, Kid, Pem
+from authserver.cli.client_update import update
 from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Reason, noun
 from authserver.oauth.models import Client
 from authserver.registry import clients
 
 verbs = noun("Clients: what an organisation's systems are registered as.")
+verbs.command("update")(update)
 verbs.add_typer(client_key.verbs, name="key")
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client's id.")]
 

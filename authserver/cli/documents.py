@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
-from authserver.oauth.models import Client, ClientKey, Delegation, Organisation, Prefix, Scope, ScopeAccess
+from authserver.oauth.feeds import ExpiringKey, LoggedChange
+from authserver.oauth.models import Case, Client, ClientKey, Delegation, Organisation, Prefix, Scope, ScopeAccess
+from authserver.registry import expiry
 
 Document = dict[str, Any]
 
@@ -37,6 +40,10 @@ def scope(record: Scope) -> Document:
         "audience": record.audience,
         "token_profile": record.token_profile,
         "at_max_age": record.max_age,
+        "approval": record.approval,
+        "approved_consumers": list(record.approved_consumers),
+        "review_at": record.review_at,
+        "contact": record.contact,
     }
 
 
@@ -53,7 +60,9 @@ def client(record: Client) -> Document:
         "name": record.name,
         "active": record.active,
         "profile": record.profile,
+        "token_lifetime": record.token_lifetime,
         "integration_type": record.integration_type,
+        "extras": dict(record.extras),
         "scopes": sorted(record.scopes),
         "keys": [key(record.keys[kid]) for kid in sorted(record.keys)],
     }
@@ -82,3 +91,24 @@ def delegation(record: Delegation) -> Document:
         "valid_to": record.valid_to,
         "status": record.status,
     }
+
+
+def case(record: Case) -> Document:
+    """Show a request or a webhook."""
+    shown = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()}
+
+
+def change(record: LoggedChange) -> Document:
+    """Show a row of the change log; what was before and after as documents."""
+    shown = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {
+        **shown,
+        **{name: None if (text := shown[name]) is None else json.loads(text) for name in ("before", "after")},
+    }
+
+
+def expiring_key(record: ExpiringKey, now: int) -> Document:
+    """Show a key that will soon stop; `notice_days` is the shortest notice that it is within."""
+    shown = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {**shown, "notice_days": expiry.notice(record, now)}

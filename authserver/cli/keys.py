@@ -9,11 +9,13 @@ import typer
 
 from authserver.cli.answer import answering
 from authserver.cli.desk import settings
+from authserver.cli.keys_expiring import expiring
 from authserver.cli.options import Json, noun
 from authserver.keys.life import ACTIVATE_IN
 from authserver.keys.ring import KeyDescription, KeyRing
 
-verbs = noun("Signing keys of this authority: announced, active, retired.")
+verbs = noun("Signing keys of this authority, and keys of clients that will soon stop.")
+verbs.command("expiring")(expiring)
 _COLUMNS = ("kid", "alg", "state", "active_from", "retired_at", "removed_at")
 
 

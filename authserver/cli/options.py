@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from authserver.registry.paging import MOST, Window
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Orgno = Annotated[str, typer.Argument(metavar="ORGNO", help="Nine-digit organisation number.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the change log.")]
+
+State = Annotated[str | None, typer.Option("--state", help="Only those REQUESTED, APPROVED, DENIED or WITHDRAWN.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST, help="How many at most.")]
 
 
 def noun(text: str) -> typer.Typer:
@@ -27,3 +32,8 @@ def seconds(text: str) -> int:
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         raise typer.BadParameter("not a date or time in ISO 8601, such as 2030-12-31 or 2030-12-31T12:00:00Z") from None
+
+
+def window(limit: int) -> Window:
+    """Begin a list at its start."""
+    return Window(limit=limit)

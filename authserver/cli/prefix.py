@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
-from authserver.cli import documents
+from authserver.cli import documents, prefix_request
 from authserver.cli.answer import answering
 from authserver.cli.desk import at_desk, change_at_desk
 from authserver.cli.options import Json, Reason, noun
 from authserver.registry import prefixes
 
 verbs = noun("Prefixes: namespaces of scopes, each owned by one organisation.")
+verbs.command("request")(prefix_request.request)
+verbs.command("requests")(prefix_request.requests)
+verbs.command("approve")(prefix_request.approve)
+verbs.command("deny")(prefix_request.deny)
 Prefix = Annotated[str, typer.Argument(metavar="PREFIX", help="What stands before the colon of a scope name.")]
 Owner = Annotated[str, typer.Argument(metavar="OWNER_ORGNO", help="Organisation number of the owner.")]
 

@@ -11,11 +11,13 @@ from authserver.cli.answer import answering
 from authserver.cli.desk import Desk, at_desk, change_at_desk
 from authserver.cli.options import Json, Reason, noun
 from authserver.cli.scope_file import import_file
+from authserver.cli.scope_update import update
 from authserver.oauth.models import Scope
 from authserver.registry import scopes
 
 verbs = noun("Scopes: rights to call an API, defined by the owner of the prefix.")
 verbs.command("import")(import_file)
+verbs.command("update")(update)
 Name = Annotated[str, typer.Argument(metavar="PREFIX:SUBSCOPE", help="The scope's name.")]
 
 

@@ -15,6 +15,19 @@ RUNNING = {"serve", "demo"}
 # Verbs that work before there is a database.
 WITHOUT_DATABASE = {"init", "doctor", "settings", "keys list", "keys rotate", "keys retire"}
 
+ASKED = ("--purpose", "Maps", "--legal-basis", "§ 1")
+# What is done before a verb, so that there is something for it to do; its document tells the id.
+PREPARED = {
+    "prefix approve": ["prefix", "request", "skole", CONSUMER, "--purpose", "x"],
+    "prefix deny": ["prefix", "request", "barnehage", CONSUMER, "--purpose", "x"],
+    "access deny": ["access", "grant", "nav:read", CONSUMER],
+    "request show": ["request", "add", "map:read", SUPPLIER, *ASKED],
+    "request approve": ["request", "add", "map:read", CONSUMER, *ASKED],
+    "request deny": ["request", "add", "nav:read", "971040238", *ASKED],
+    "request withdraw": ["request", "add", "nav:read", OWNER, *ASKED],
+    "webhook disable": ["webhook", "add", CONSUMER, "https://hook.example.org/"],
+}
+
 # Each verb with words that it does, in this order, on the authority of the fixture. {id} and {kid} come from before.
 WORDS = {
     "init": [],
@@ -29,13 +42,25 @@ WORDS = {
     "prefix list": [],
     "prefix disable": ["map"],
     "prefix enable": ["map"],
+    "prefix request": ["udir", CONSUMER, "--purpose", "Our APIs"],
+    "prefix requests": ["--state", "REQUESTED", "--limit", "10"],
+    "prefix approve": ["{id}", "--reason", "why"],
+    "prefix deny": ["{id}", "--reason", "why"],
     "scope add": ["map:read", "--description", "Maps", "--audience", "https://maps.example/", "--max-age", "60"],
     "scope import": ["records.json", "--skip-faulty", "--delegable-here", "--owner-name", "991825827=Digdir"],
     "scope list": ["--prefix", "map"],
     "scope disable": ["map:read"],
     "scope enable": ["map:read"],
+    "scope update": ["map:read", "--description", "Other maps", "--approval", "listed", "--approved-consumer", OWNER],
     "access grant": ["nav:read", CONSUMER],
     "access revoke": ["nav:read", CONSUMER],
+    "access deny": ["nav:read", CONSUMER, "--reason", "why"],
+    "request add": ["nav:read", SUPPLIER, *ASKED],
+    "request list": ["--owner", OWNER, "--scope", "nav:read", "--state", "REQUESTED"],
+    "request show": ["{id}"],
+    "request approve": ["{id}"],
+    "request deny": ["{id}", "--reason", "why"],
+    "request withdraw": ["{id}"],
     "access list": ["--scope", "nav:read", "--consumer", CONSUMER],
     "client add": [
         "--org",
@@ -51,10 +76,17 @@ WORDS = {
     ],
     "client list": ["--org", CONSUMER],
     "client show": ["c1"],
+    "client update": ["c1", "--name", "m", "--scope", "nav:read", "--token-lifetime", "60", "--profile", ""],
     "client disable": ["c1"],
     "client enable": ["c1"],
     "client key add": ["c1", "--jwk", "key.json", "--kid", "k1", "--alg", "ES256"],
     "client key remove": ["c1", "k1"],
+    "webhook add": [CONSUMER, "https://hook.example.org/", "--kind", "client"],
+    "webhook list": ["--org", CONSUMER],
+    "webhook disable": ["{id}"],
+    "webhook enable": ["{id}"],
+    "keys expiring": ["--days", "366", "--org", CONSUMER],
+    "changes": ["--after", "3", "--org", CONSUMER, "--limit", "5"],
     "delegation add": ["--consumer", CONSUMER, "--supplier", SUPPLIER, "--scope", "nav:read"],
     "delegation list": ["--consumer", CONSUMER, "--supplier", SUPPLIER],
     "delegation revoke": ["{id}"],
@@ -67,12 +99,34 @@ WORDS = {
     "restored": ["--before", "{id}.backup"],
 }
 # Verbs whose document is a list.
-LISTS = {"doctor", "nodes", *(verb for verb in WORDS if verb.endswith("list"))}
+LISTS = {
+    "doctor",
+    "nodes",
+    "changes",
+    "prefix requests",
+    "keys expiring",
+    *(verb for verb in WORDS if verb.endswith("list")),
+}
 # Verbs that change the registry, and say since when that is in effect.
 CHANGING = {
     verb
     for verb in WORDS
-    if verb.split()[-1] in {"add", "rename", "disable", "enable", "import", "grant", "revoke", "remove"}
+    if verb.split()[-1]
+    in {
+        "add",
+        "rename",
+        "update",
+        "disable",
+        "enable",
+        "import",
+        "grant",
+        "revoke",
+        "remove",
+        "request",
+        "approve",
+        "deny",
+        "withdraw",
+    }
 } | {"restore", "restored"}
 
 
@@ -93,6 +147,14 @@ def verbs() -> dict[str, TyperCommand]:
     return found
 
 
+def prepared(authority: Run, verb: str) -> dict[str, str]:
+    """Do what a verb needs done before, and return the id of what that made."""
+    if verb not in PREPARED:
+        return {}
+    document = done(authority(*PREPARED[verb], "--json")).document
+    return {"id": document["id"]} if "id" in document else {}
+
+
 def test_this_page_knows_every_verb() -> None:
     """A new verb must be added to the words above, so that the promises below hold for it too."""
     assert set(WORDS) == set(verbs()) - RUNNING
@@ -103,6 +165,7 @@ def test_every_verb_prints_one_document_with_json(authority: Run, tmp_path: Path
     (tmp_path / "records.json").write_text(json.dumps([{"name": "altinn:a", "owner_orgno": "991825827"}, 1]))
     known: dict[str, str] = {}
     for verb, words in WORDS.items():
+        known |= prepared(authority, verb)
         ran = done(authority(*verb.split(), *(word.format(**known) for word in words), "--json"))
         document = ran.document
         assert ran.err == "", verb
@@ -122,6 +185,7 @@ def test_every_verb_speaks_to_people_without_json(authority: Run, tmp_path: Path
         if verb == "keys retire":
             keys = authority("keys", "list", "--json").document
             known["kid"] = next(key["kid"] for key in keys if key["state"] == "announced")
+        known |= prepared(authority, verb)
         ran = done(authority(*verb.split(), *(word.format(**known) for word in words)))
         assert ran.out.strip(), verb
         assert "\x1b" not in ran.out, verb
