@@ -7,11 +7,17 @@ from tests.support.http import Answer, broken_promises
 from tests.support.registrar import RegisteredClient
 
 UNAVAILABLE = (503, "temporarily_unavailable", "AS-503")
+BUSY = (503, "temporarily_unavailable", "AS-502")
 
 
 def closed(answer: Answer) -> bool:
     """Tell whether this is the one answer for want of a part: JSON, 503, and when to try again."""
     return answer.refusal == UNAVAILABLE and broken_promises(answer) == []
+
+
+def turned_away(answer: Answer) -> bool:
+    """Tell whether nobody had time for it: the same answer, from the door (AS-502) instead of from within."""
+    return answer.refusal == BUSY and broken_promises(answer) == []
 
 
 def settled(node: Node, form: dict[str, str]) -> Answer:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.asking import closed, serves_again, settled
+from tests.faults.asking import closed, serves_again, settled, turned_away
 from tests.faults.load import Load
 from tests.faults.site import Site, revive, site, until
 from tests.hostile.crowd import burst, on_the_wire
@@ -58,7 +58,7 @@ def test_connections_cut(whole: Site) -> None:
 
 
 def test_stalled(whole: Site, report: Callable[[str], None]) -> None:
-    """When the record cannot be written everyone who waits gets 503, memory stays, and then tokens flow again."""
+    """When the record cannot be written everyone gets 503, within or at the door; memory stays; tokens flow again."""
     client = whole.nodes[0].registry.granted_client()
     requests = [(port, on_the_wire(client.form())) for port in whole.ports for _ in range(STALLED // 2)]
     before = memory(whole)
@@ -66,7 +66,8 @@ def test_stalled(whole: Site, report: Callable[[str], None]) -> None:
         began = time.monotonic()
         answers = burst(requests)
         waited = time.monotonic() - began
-    assert all(closed(answer) for answer in answers)
+    assert all(closed(answer) or turned_away(answer) for answer in answers)
+    assert any(closed(answer) for answer in answers)
     again = serves_again(whole, client)
     report(
         f"{STALLED} requests all answered 503 within {waited:.1f} s, the nodes' memory grew by"
