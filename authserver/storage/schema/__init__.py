@@ -1,8 +1,8 @@
-"""The tables, once, for SQLite and PostgreSQL alike. Rows never leave this room.
+"""The tables, once, for SQLite and PostgreSQL alike."""
 
-Times are BIGINT seconds since the Unix epoch. Lists and free-form members are JSON in TEXT, so that what was written
-is what is read, byte for byte. The database refuses by itself what must never be true.
-"""
+# Rows never leave the room storage/. Times are BIGINT seconds since the Unix epoch. Lists and free-form members are
+# JSON in TEXT, so that what was written is what is read, byte for byte. The database refuses by itself what must never
+# be true.
 
 from __future__ import annotations
 
