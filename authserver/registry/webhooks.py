@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Webhook
 from authserver.registry import rights, text
+from authserver.registry.addresses import public
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, RegistryStore
@@ -133,7 +133,7 @@ def _destination(url: str, *, anywhere: bool) -> str:
 def reachable(host: str) -> bool:
     """Tell whether a host may be public: a name, or a public address as it is usually written."""
     try:
-        return ip_address(host).is_global
+        return public(host)
     except ValueError:
         # A last label of digits, or 0x…, is an address in one of the odd spellings that resolvers take.
         last = host.rstrip(".").rpartition(".")[2]

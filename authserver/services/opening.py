@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from secrets import token_urlsafe
@@ -24,7 +24,9 @@ from authserver.record.affected import SqlAffected
 from authserver.record.decisions import SqlDecisions
 from authserver.services.background import every, run
 from authserver.services.health import Check, node_metrics, readiness_checks
+from authserver.services.posting import Post
 from authserver.services.stores import NotReadyError, clock, open_key_ring, ready_database, ready_redis
+from authserver.services.webhooks import WebhookDelivery
 from authserver.settings import Settings
 from authserver.storage.database import Database
 from authserver.storage.idempotency import SqlIdempotency
@@ -33,12 +35,14 @@ from authserver.storage.record_times import SqlRecordTimes
 from authserver.storage.registry_store import SqlRegistryStore
 from authserver.storage.single_use_sql import SqlSingleUse
 from authserver.storage.snapshot import Snapshot
+from authserver.storage.webhook_progress import SqlWebhookProgress
 
 if TYPE_CHECKING:
     from authserver.storage.single_use_redis import RedisSingleUse
 
 _POLL_SECONDS = 1.0
 _PURGE_SECONDS = 60.0
+_WEBHOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await run(stack, every(_POLL_SECONDS, lambda: _repeat_epoch(store, redis)))
         await run(stack, every(_POLL_SECONDS, lambda: nodes.beat(exchange.node, __version__, snapshot.epoch, clock())))
         await run(stack, every(_PURGE_SECONDS, lambda: SqlSingleUse(database).purge(clock())))
+        await run(stack, every(_WEBHOOK_SECONDS, _telling(settings, database, store, exchange.node)))
         yield Services(
             settings=settings,
             store=store,
@@ -147,6 +152,14 @@ async def _admin(database: Database, redis: RedisSingleUse | None, snapshot: Sna
         affected=SqlAffected(database),
         cursor_secret=await memory.cursor_secret(),
     )
+
+
+def _telling(
+    settings: Settings, database: Database, store: SqlRegistryStore, node: str
+) -> Callable[[], Awaitable[None]]:
+    """Put together what tells webhooks of changes; only `dev` tells addresses of its own network."""
+    post = Post(anywhere=settings.environment == "dev")
+    return WebhookDelivery(store, SqlWebhookProgress(database), post, node, clock).round
 
 
 async def _repeat_epoch(store: SqlRegistryStore, redis: RedisSingleUse | None) -> None:
