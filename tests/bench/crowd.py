@@ -96,22 +96,30 @@ def _run(
     queues = {id(caller): deque(caller.requests) for caller, _ in callers}
     sent = dict.fromkeys(idle, 0)
     while (now := time.perf_counter_ns()) < deadline:
+        next_due = deadline
         for caller, free in callers:
             queue = queues[id(caller)]
             while free and queue:
                 due = now if caller.rate is None else began + int(sent[id(caller)] * 1e9 / caller.rate)
                 if due > now:
+                    next_due = min(next_due, due)
                     break
                 sent[id(caller)] += 1
                 _send(free.popleft(), queue.popleft(), due)
-        events = poll.poll(0)
-        if not events:
-            time.sleep(_NAP_SECONDS)
-        for descriptor, _ in events:
+        for descriptor, _ in _events(poll, next_due - now):
             line = lines[descriptor]
             if _answered(line):
                 _note(line, queues[id(line.caller)])
                 idle[id(line.caller)].append(line)
+
+
+def _events(poll: select.epoll, left: int) -> list[tuple[int, int]]:
+    """What has happened, waiting no longer than nanoseconds are left; a poll counts in milliseconds and rounds up."""
+    whole = left // 1_000_000
+    events = poll.poll(whole / 1000)
+    if not events and not whole:
+        time.sleep(_NAP_SECONDS)
+    return events
 
 
 def _send(line: _Line, request: bytes, due: int) -> None:

@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Change = Callable[[dict[str, Any], dict[str, Any], str, int], tuple[dict[str, Any], dict[str, Any], str]]
+from tests.bench.assertions import Key, signer
+
+Changed = tuple[dict[str, Any], dict[str, Any], str]
+Change = Callable[[dict[str, Any], dict[str, Any], str, int], Changed]
+
+Make = Callable[[Sequence[bytes], Key], Sequence[bytes]]
 
 _CHAIN = "A" * 14_000
 
@@ -17,14 +22,30 @@ _CHAIN = "A" * 14_000
 class Kind:
     """How requests of a kind are made, what answers them, and whether they may be sent again and again."""
 
-    requests: Callable[[Sequence[bytes]], Sequence[bytes]]
+    requests: Make
     status: int = 400
     again: bool = False
 
 
-def _changed(change: Change) -> Callable[[Sequence[bytes]], list[bytes]]:
+def _changed(change: Change) -> Make:
     """Make each request anew with another header, claims or signature."""
-    return lambda requests: [_rebuilt(request, change, number) for number, request in enumerate(requests)]
+
+    def make(requests: Sequence[bytes], _: Key) -> list[bytes]:
+        return [_rebuilt(request, change, number) for number, request in enumerate(requests)]
+
+    return make
+
+
+def _under_the_largest_header(requests: Sequence[bytes], key: Key) -> list[bytes]:
+    """Sign each request anew under a header as large as any."""
+    sign = signer(key)
+
+    def change(header: dict[str, Any], claims: dict[str, Any], _: str, __: int) -> Changed:
+        new = header | {"x5c": [_CHAIN]}
+        signature = sign(f"{_segment(new)}.{_segment(claims)}".encode())
+        return new, claims, urlsafe_b64encode(signature).rstrip(b"=").decode()
+
+    return [_rebuilt(request, change, number) for number, request in enumerate(requests)]
 
 
 def _rebuilt(request: bytes, change: Change, number: int) -> bytes:
@@ -50,23 +71,21 @@ def _segment(value: dict[str, Any]) -> str:
     return urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()
 
 
-def _repeated(requests: Sequence[bytes]) -> list[bytes]:
-    """Two dozen of them, to be spent in the first breath."""
-    return list(requests[:24])
-
-
 KINDS: dict[str, Kind] = {
-    "a token": Kind(lambda requests: requests, 200),
+    "a token": Kind(lambda requests, _: requests, 200),
+    "a token under the largest header": Kind(_under_the_largest_header, 200),
     "a bad signature": Kind(_changed(lambda h, c, s, n: (h, c | {"jti": f"forged-{n}"}, s)), again=True),
-    "a bad signature, the largest claims": Kind(
+    "a bad signature under the largest claims": Kind(
         _changed(lambda h, c, s, n: (h, c | {"jti": f"forged-{n}", "scope": "a" * 5000}, s)), again=True
     ),
-    "a bad signature, the largest header": Kind(
+    "a bad signature under the largest header": Kind(
         _changed(lambda h, c, s, n: (h | {"x5c": [_CHAIN]}, c | {"jti": f"forged-{n}"}, s)), again=True
     ),
     "an unknown key": Kind(_changed(lambda h, c, s, n: (h | {"kid": f"unknown-{n}"}, c, s)), again=True),
     "an unknown client, ever another": Kind(_changed(lambda h, c, s, n: (h, c | {"iss": f"nobody-{n}"}, s))),
     "an algorithm that is not allowed": Kind(_changed(lambda h, c, s, _: (h | {"alg": "HS256"}, c, s)), again=True),
     "no assertion at all": Kind(_changed(lambda h, c, _s, _n: (h, c, "?")), again=True),
-    "the largest body": Kind(lambda requests: [with_body(requests[0], b"a=" + b"b" * 65_000)] * 64, again=True),
+    "the largest body, refused as a form": Kind(
+        lambda requests, _: [with_body(requests[0], b"a=" + b"b" * 65_000)] * 64, again=True
+    ),
 }

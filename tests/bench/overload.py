@@ -92,7 +92,7 @@ class Overload:
 
     def cost(self, kind: str) -> tuple[float, float]:
         """Milliseconds of processor time, the server's and its stores', for each request of a kind."""
-        requests = KINDS[kind].requests(self._sign(self._subject.order, self._most))
+        requests = KINDS[kind].requests(self._sign(self._subject.order, self._most), self._subject.order.key)
         caller = Caller(requests, _PLAIN_CONNECTIONS, again=KINDS[kind].again)
         pids = ([self._subject.pid], self._subject.store.pids)
         before = [cpu_seconds(each) for each in pids]
