@@ -45,7 +45,14 @@ class Older(Authority):
     program: Path
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), "PYTHONPATH": str(self.program)}
+        """The settings of this authority that the other version has, too."""
+        known = (self.program / "authserver/settings.py").read_text(encoding="utf-8")
+        environment = {
+            name: value
+            for name, value in super().environment().items()
+            if f" {name.removeprefix('AUTHSERVER_').lower()}:" in known or not name.startswith("AUTHSERVER_")
+        }
+        return {**environment, "PYTHONPATH": str(self.program)}
 
     def verb(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         """Run a verb of that program."""
