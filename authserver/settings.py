@@ -56,7 +56,7 @@ class Settings:
     admin_prefix: str = "idporten"
     operator: str = "200000005"
     max_concurrent: int = 32
-    max_waiting: int = 256
+    max_waiting: int = 512
     max_connections: int = 2048
     snapshot_records: int = 100_000
 

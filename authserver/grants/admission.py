@@ -35,7 +35,7 @@ class Bounds:
     """
 
     slots: int = 32
-    places: int = 256
+    places: int = 512
     wait: float = 1.0
     refusals: int = 5
     held: int = 2048

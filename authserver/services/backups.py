@@ -57,17 +57,18 @@ async def restore(
     Unavailable, and Unannounced when it stands but Redis could not be told.
     """
     async with open_at_rest(settings) as parts, _copied(file) as source:
-        if not replace and not await untouched(parts.store, Administration(settings.admin_prefix, settings.operator)):
+        fresh = await untouched(parts.store, Administration(settings.admin_prefix, settings.operator))
+        if not replace and not fresh:
             raise Refusal(
                 Reason.CONFLICT, value="The database holds a registry; make a backup of it, then give --replace"
             )
         highest = await parts.redis.highest_epoch() if parts.redis else 0
         with answering("database", certain=False):
             restored = await backup.restore(
-                parts.database, source, highest=highest, now=now, actor=actor, reason=reason
+                parts.database, source, highest=highest, now=now, actor=actor, reason=reason, fresh=fresh
             )
         await _announce(parts, restored)
-    return _report(restored, restored.before)
+    return _report(restored, None if fresh else restored.before)
 
 
 async def declare_restored(

@@ -99,16 +99,19 @@ async def bring_up_to_date(backup: Database, url: str) -> None:
 
 
 async def restore(
-    database: Database, backup: Database, *, highest: int, now: int, actor: Actor, reason: str
+    database: Database, backup: Database, *, highest: int, now: int, actor: Actor, reason: str, fresh: bool = False
 ) -> Restored:
     """Make the registry what `backup` holds, in one transaction.
 
-    `highest` is the highest policy epoch known from elsewhere. Raises Refusal CONFLICT for the backup of another
-    authority.
+    `highest` is the highest policy epoch known from elsewhere. `fresh` is for a database that holds nothing but what
+    setting it up has made: the backup's history takes the place of that. Raises Refusal CONFLICT for the backup of
+    another authority.
     """
     async with backup.read() as source, _alone(database) as target:
         before = await held_by(target)
-        if not await _same_history(source, target):
+        if fresh:
+            await target.execute(delete(registry_changes))
+        elif not await _same_history(source, target):
             raise Refusal(
                 Reason.CONFLICT, value="The backup is of another authority; restore it into a database of its own"
             )

@@ -8,6 +8,7 @@ import pytest
 
 from authserver.storage.database import open_database
 from authserver.storage.nodes import SqlNodes
+from authserver.storage.registry_store import SqlRegistryStore
 from tests.cli.conftest import CONSUMER, OWNER, Run, done, refused
 
 GRANT, REVOKE = ("access", "grant", "nav:read", CONSUMER), ("access", "revoke", "nav:read", CONSUMER)
@@ -53,16 +54,18 @@ def test_nodes_are_listed_with_their_lag(authority: Run, tmp_path: Path) -> None
     """Each node is told with its epoch, the epochs it has yet to follow, and when it spoke last."""
     now = int(time.time())
 
-    async def beat() -> None:
+    async def beat() -> int:
         database = open_database(f"sqlite:///{tmp_path}/var/authserver.db")
-        for node, epoch in (("b:1", 1), ("a:1", 5)):
+        latest = await SqlRegistryStore(database).epoch()
+        for node, epoch in (("b:1", latest - 4), ("a:1", latest)):
             await SqlNodes(database).beat(node, "1.0", epoch, now)
         await database.close()
+        return latest
 
     assert "No node" in done(authority("nodes")).out
-    asyncio.run(beat())
+    latest = asyncio.run(beat())
     first, second = done(authority("nodes", "--json")).document
-    assert first == {"node": "a:1", "version": "1.0", "epoch": 5, "seen_at": now, "lag": 0}
+    assert first == {"node": "a:1", "version": "1.0", "epoch": latest, "seen_at": now, "lag": 0}
     assert (second["node"], second["lag"]) == ("b:1", 4)
     assert "b:1" in done(authority("nodes")).out
 

@@ -211,7 +211,7 @@ class Registrar:
 
     def owner(self, scope: str) -> str:
         """The organisation that owns a scope."""
-        return self._do(scopes.read, name=scope).owner_orgno
+        return self._run(scopes.read(self._store, OPERATOR, name=scope)).owner_orgno
 
     async def _rows(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._database.read() as connection:
