@@ -49,7 +49,8 @@ def add(
         answer.record("The key is registered.", documents.key(changed.record), changed.effect)
 
 
-@verbs.command("remove")
+# A key id may begin with a hyphen.
+@verbs.command("remove", context_settings={"ignore_unknown_options": True})
 def remove(
     client_id: ClientId,
     kid: Annotated[str, typer.Argument(metavar="KID", help="Id of the key.")],

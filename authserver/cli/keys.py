@@ -40,7 +40,8 @@ def rotate(
         answer.record("The new key is published.", document(ring().rotate(alg, activate_in=activate_in)))
 
 
-@verbs.command("retire")
+# A thumbprint may begin with a hyphen.
+@verbs.command("retire", context_settings={"ignore_unknown_options": True})
 def retire(kid: Annotated[str, typer.Argument(metavar="KID", help="Id of the key.")], as_json: Json = False) -> None:
     """Take a key out of the published set at once; the one that signs must be rotated first."""
     with answering(as_json=as_json) as answer:

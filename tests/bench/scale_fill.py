@@ -44,6 +44,8 @@ _INDEXES = """
     WHERE c.relnamespace = 'public'::regnamespace
       AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = c.oid) ORDER BY 1
 """
+# The first row of the change log; those before it are left to what setting up an authority has made.
+_FIRST = 1_001
 _SERIAL = "SELECT setval(pg_get_serial_sequence('registry_changes', 'seq'), $1)"
 
 
@@ -89,7 +91,7 @@ async def _copy_sectors(dsn: str, registry: Registry, sectors: Iterable[int]) ->
 def rows_of_sector(registry: Registry, sector: int) -> dict[str, list[rows.Values]]:
     """The rows of one sector for each table, the change log among them: each record made by a change of its own."""
     made: defaultdict[str, list[rows.Values]] = defaultdict(list)
-    for epoch, record in enumerate(registry.records(sector), sector * RECORDS + 1):
+    for epoch, record in enumerate(registry.records(sector), _FIRST + sector * RECORDS):
         row, told = _delegation(record) if isinstance(record, Delegation) else _other(record)
         if isinstance(record, Client):
             made["client_scopes"].extend({"client_id": record.client_id, "scope": scope} for scope in record.scopes)
@@ -147,7 +149,7 @@ async def _finish(dsn: str, later: _Later, registry: Registry) -> None:
         await connection.execute("SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 2")
         for statement in later.make:
             await connection.execute(statement)
-        epochs = registry.sectors * RECORDS
+        epochs = _FIRST + registry.sectors * RECORDS - 1
         await connection.fetchval(_SERIAL, epochs)
         await connection.execute("UPDATE policy_epoch SET epoch = $1", epochs)
         await connection.execute("VACUUM ANALYZE")

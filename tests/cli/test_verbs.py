@@ -242,6 +242,12 @@ def test_rotation_announces_and_retirement_withdraws(authority: Run) -> None:
     refused(authority("keys", "rotate", "--alg", "none"))
 
 
+def test_a_key_id_may_begin_with_a_hyphen(authority: Run) -> None:
+    """A thumbprint that begins with a hyphen names a key and is not taken for an option."""
+    assert "key" in refused(authority("keys", "retire", "-1kJ8sdf"))
+    assert "client" in refused(authority("client", "key", "remove", "nobody", "-1kJ8sdf"))
+
+
 def test_the_change_log_names_the_operator(authority: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A change made through sudo is logged under the person who called, with the reason given."""
     import sqlite3

@@ -25,6 +25,7 @@ GUIDES = (
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {
     "back-up-and-restore": "tests/cli/test_effect.py",
+    "be-told-of-changes": "tests/journeys/test_self_service.py",
     "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
