@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,9 @@ def peer_cases(*, full: bool) -> Iterator[Case]:
     yield from (Case(AUTHLIB, *profile, MEMORY) for profile in (PROFILES if full else (STANDARD_RSA, MASKINPORTEN)))
 
 
+@cache
 def cores() -> tuple[int, ...]:
-    """The processor cores that this run may use."""
+    """The processor cores that this run may use: those it had when first asked, whatever it is pinned to since."""
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
