@@ -131,6 +131,9 @@ class Reason(Enum):
         "Validation of JWT claim failed: "
         "The combination consumer_org in claim and delegation scope on client is invalid.",
     )
+    SOURCES_MIXED = _row(
+        "invalid_scope", 400, "AS-209", "Scopes whose delegations are kept in different registers cannot share a token."
+    )
     AUTHORIZATION_DETAILS = _row("invalid_authorization_details", 400, "MP-301", "Unknown authorization details type.")
     ACCESS = _row("forbidden", 403, "MP-250", "Consumer has not been granted access to the scope {value}.")
     NOT_DELEGABLE = _row("forbidden", 403, "AS-251", "The scope {value} cannot be delegated.")
@@ -155,6 +158,12 @@ class Reason(Enum):
         503,
         "AS-503",
         "The authority cannot decide safely right now. Try again with a new assertion.",
+    )
+    REGISTER_SILENT = _row(
+        "temporarily_unavailable",
+        503,
+        "AS-504",
+        "The register of delegations {value} does not answer, so nothing is issued. Try again with a new assertion.",
     )
     FAULT = _row(
         "server_error",

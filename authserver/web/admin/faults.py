@@ -63,7 +63,7 @@ def install(app: FastAPI) -> None:
     trace_ids, log = TraceIds(), structlog.get_logger("authserver.admin")
 
     async def answer(request: Request, raised: Exception) -> JSONResponse:
-        fault, trace_id = _fault(raised), trace_ids()
+        fault, trace_id = fault_of(raised), trace_ids()
         if fault.status >= 500:
             log.error("fault", trace_id=trace_id, path=request.scope["path"], exc_info=raised)
         return rendered(fault, trace_id, compatible=is_compatible(request.scope["path"]))
@@ -117,7 +117,8 @@ def _api_error(fault: Fault, trace_id: str) -> dict[str, Any]:
     }
 
 
-def _fault(raised: Exception) -> Fault:
+def fault_of(raised: Exception) -> Fault:
+    """Tell what to answer for whatever was raised."""
     match raised:
         case Refusal():
             return Fault(raised.status, raised.error, raised.sentence, raised.code)
