@@ -8,10 +8,8 @@ import math
 import os
 import time
 import uuid
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from secrets import token_bytes
 from typing import Generic, TypeVar
 
 from authserver.cli.answer import Effect
@@ -103,8 +101,3 @@ def clock() -> int:
 def new_id() -> str:
     """Return a new random UUID."""
     return str(uuid.uuid4())
-
-
-def new_secret() -> str:
-    """Return a new secret for a webhook: 256 random bits, as Standard Webhooks writes them."""
-    return f"whsec_{b64encode(token_bytes(32)).decode('ascii')}"

@@ -8,9 +8,10 @@ import typer
 
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id, new_secret
+from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Limit, Orgno, Reason, noun, window
 from authserver.registry import webhooks
+from authserver.registry.telling import new_secret
 
 verbs = noun("Webhooks: where an organisation is told of the changes that concern it.")
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")]

@@ -1,4 +1,4 @@
-"""What is told in order of time: changes of the registry, and keys that will soon stop."""
+"""What is told in order of time: changes of the registry, what of them was not taken, and keys that will soon stop."""
 
 from __future__ import annotations
 
@@ -37,3 +37,15 @@ class ExpiringKey:
     client_id: str
     kid: str
     orgno: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A change, by its number, that a webhook was not told of, why, and when it was given up (seconds).
+
+    `at` is 0 while it waits to be sent again.
+    """
+
+    seq: int
+    at: int
+    fault: str

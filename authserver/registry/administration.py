@@ -36,6 +36,21 @@ _RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "delegations.write": "delegations",
     }
 )
+_CLIENTS: Final = frozenset({"client"})
+_APIS: Final = frozenset({"prefix", "scope", "access", "access_request", "prefix_request"})
+# What of the change feed the readers of each part may read; what concerns the organisation itself, everybody may.
+_KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "dcr.read": _CLIENTS,
+        "dcr.modify": _CLIENTS,
+        "dcr.write": _CLIENTS,
+        "scopes.read": _APIS,
+        "scopes.write": _APIS,
+        "delegations.read": frozenset({"delegations"}),
+        "delegations.write": frozenset({"delegations"}),
+    }
+)
+_COMMON_KINDS: Final = frozenset({"organisation", "webhook"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,13 @@ class Caller:
 
     actor: Actor
     subscopes: frozenset[str]
+
+    @property
+    def kinds(self) -> frozenset[str] | None:
+        """The kinds of records whose changes the caller may read; None for every kind."""
+        if self.actor.kind == "operator":
+            return None
+        return _COMMON_KINDS.union(*(_KINDS.get(subscope, frozenset()) for subscope in self.subscopes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ class ClientAmendment:
     extras: Mapping[str, Any] | None = None
 
 
-async def add(store: RegistryStore, actor: Actor, now: int, *, new: NewClient, new_id: Callable[[], str]) -> Client:
+async def add(
+    store: RegistryStore, actor: Actor, now: int, *, new: NewClient, new_id: Callable[[], str], reason: str = ""
+) -> Client:
     """Register a client of an active organisation, with its first key if one is offered.
 
     Every scope must exist, be active and admit this kind of client; access to it is not needed here but with every
@@ -75,7 +77,7 @@ async def add(store: RegistryStore, actor: Actor, now: int, *, new: NewClient, n
             extras=new.extras,
         )
     )
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         await rights.organisation(change, orgno)
         present = await change.get(client.ref)
         if isinstance(present, Client):

@@ -35,13 +35,15 @@ class KeyOffer:
     reactivate: bool = False
 
 
-async def add(store: RegistryStore, actor: Actor, now: int, *, client_id: str, offer: KeyOffer) -> ClientKey:
+async def add(
+    store: RegistryStore, actor: Actor, now: int, *, client_id: str, offer: KeyOffer, reason: str = ""
+) -> ClientKey:
     """Register a key on an active client, or renew it for a year if the client has it already.
 
     Raises Refusal NOT_FOUND, CONFLICT or KEY_REFUSED.
     """
     judged = judge(offer, now)
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         client = await rights.client(change, actor, client_id)
         if not client.active:
             raise Refusal(Reason.CONFLICT, value=f"The client {client.client_id} is deactivated; reactivate it first")

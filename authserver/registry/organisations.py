@@ -21,11 +21,11 @@ def number(value: str) -> str:
         raise text.invalid("The organisation number is not nine digits with a valid check digit") from None
 
 
-async def add(store: RegistryStore, actor: Actor, now: int, *, orgno: str, name: str) -> Organisation:
+async def add(store: RegistryStore, actor: Actor, now: int, *, orgno: str, name: str, reason: str = "") -> Organisation:
     """Register an organisation. Raises Refusal NOT_ALLOWED, INVALID or, if it is registered already, CONFLICT."""
     rights.operator(actor)
     new = Organisation(number(orgno), text.line(name, "name", required=True))
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         present = await change.get(new.ref)
         if isinstance(present, Organisation):
             raise Refusal(Reason.CONFLICT, value=_already(present))
@@ -33,11 +33,13 @@ async def add(store: RegistryStore, actor: Actor, now: int, *, orgno: str, name:
     return new
 
 
-async def rename(store: RegistryStore, actor: Actor, now: int, *, orgno: str, name: str) -> Organisation:
+async def rename(
+    store: RegistryStore, actor: Actor, now: int, *, orgno: str, name: str, reason: str = ""
+) -> Organisation:
     """Change an organisation's name. Raises Refusal NOT_ALLOWED, INVALID or NOT_FOUND."""
     rights.operator(actor)
     fit_name = text.line(name, "name", required=True)
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         return await _put(change, replace(await _read(change, number(orgno)), name=fit_name))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from authserver.oauth.feeds import ExpiringKey, LoggedChange
+from authserver.oauth.feeds import DeadLetter, ExpiringKey, LoggedChange
 from authserver.oauth.models import (
     AccessRequest,
     Client,
@@ -72,6 +72,9 @@ class Change(Reader, Protocol):
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         """Keep the secret of a new webhook, which is told of every change from now on."""
 
+    async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
+        """Let a webhook's dead letters with these numbers be sent again; return how many of them there are."""
+
     async def put(self, record: Record) -> None:
         """Insert or replace the record, and append what was before and after to the change log."""
 
@@ -132,8 +135,13 @@ class Pages(Protocol):
     async def expiring_keys(self, window: Window, since: int, until: int, orgno: str | None) -> Sequence[ExpiringKey]:
         """Active keys of active clients that end after `since` and not after `until` (seconds), the first first."""
 
-    async def changes(self, window: Window, orgno: str | None = None) -> Sequence[LoggedChange]:
-        """The change log by number, or what of it concerns one organisation."""
+    async def changes(
+        self, window: Window, orgno: str | None = None, kinds: Collection[str] | None = None
+    ) -> Sequence[LoggedChange]:
+        """The change log by number, or what of it concerns one organisation or is of these kinds."""
+
+    async def dead_letters(self, webhook_id: str, window: Window) -> Sequence[DeadLetter]:
+        """What a webhook was not told of, by number."""
 
 
 class RegistryStore(Pages, Protocol):

@@ -22,11 +22,13 @@ def name(value: str) -> str:
         raise text.invalid(f"The prefix is malformed: {fault}") from None
 
 
-async def add(store: RegistryStore, actor: Actor, now: int, *, prefix: str, owner_orgno: str) -> Prefix:
+async def add(
+    store: RegistryStore, actor: Actor, now: int, *, prefix: str, owner_orgno: str, reason: str = ""
+) -> Prefix:
     """Give an active organisation a prefix. Raises Refusal NOT_ALLOWED, INVALID, NOT_FOUND or, if taken, CONFLICT."""
     rights.operator(actor)
     new = Prefix(name(prefix), number(owner_orgno))
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         await rights.organisation(change, new.owner_orgno)
         present = await change.get(new.ref)
         if isinstance(present, Prefix):

@@ -6,7 +6,7 @@ is refused in the words used for one that does not exist. Whatever it puts needs
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Final
@@ -97,6 +97,9 @@ class _Rightful:
 
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         await self._transaction.keep_secret(webhook_id, secret)
+
+    async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
+        return await self._transaction.send_again(webhook_id, seqs)
 
     async def put(self, record: Record) -> None:
         """Put a record. Raises Refusal NOT_ALLOWED if the actor lacks the right."""

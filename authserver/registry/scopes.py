@@ -53,14 +53,14 @@ def checked(scope: Scope) -> Scope:
     return replace(scope, approved_consumers=_rule(scope), contact=_contact(scope), review_at=_review(scope))
 
 
-async def add(store: RegistryStore, actor: Actor, now: int, *, scope: Scope) -> Scope:
+async def add(store: RegistryStore, actor: Actor, now: int, *, scope: Scope, reason: str = "") -> Scope:
     """Define a scope under an active prefix of the actor's.
 
     `prefix` and `owner_orgno` of the given record are not trusted: they follow from its name. Raises Refusal INVALID,
     NOT_FOUND for a prefix that is not the actor's, or CONFLICT when prefix or owner is deactivated or the name taken.
     """
     prefix, _ = split(scope.name)
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         owned = await rights.prefix(change, actor, prefix)
         if not owned.active:
             raise Refusal(Reason.CONFLICT, value=_stopped(owned))

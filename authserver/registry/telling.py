@@ -6,6 +6,7 @@ import hmac
 import json
 from base64 import b64decode, b64encode
 from hashlib import sha256
+from secrets import token_bytes
 from typing import Final
 
 from authserver.oauth.feeds import LoggedChange
@@ -13,6 +14,11 @@ from authserver.oauth.feeds import LoggedChange
 # After each failure in a row; when there is no further one, the message is given up.
 DELAYS: Final = (10, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200)
 _SECRET: Final = "whsec_"
+
+
+def new_secret() -> str:
+    """Return a new secret for a webhook: 256 random bits, as Standard Webhooks writes them."""
+    return f"{_SECRET}{b64encode(token_bytes(32)).decode('ascii')}"
 
 
 def wanted(change: LoggedChange, kinds: tuple[str, ...]) -> bool:

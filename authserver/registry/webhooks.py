@@ -57,6 +57,7 @@ async def add(
     new_id: Callable[[], str],
     new_secret: Callable[[], str],
     anywhere: bool = False,
+    reason: str = "",
 ) -> Registered:
     """Register a webhook, which is told of every change from now on.
 
@@ -69,8 +70,13 @@ async def add(
         raise text.invalid(f"A kind of record is none of {', '.join(sorted(KINDS))}")
     webhook = Webhook(new_id(), orgno, _destination(new.url, anywhere=anywhere), tuple(sorted(set(new.kinds))))
     registered = Registered(webhook, new_secret())
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         await rights.organisation(change, orgno)
+        if await change.get(webhook.ref) is not None:
+            # A create tried again after its node died; who asked never saw the secret.
+            raise Refusal(
+                Reason.CONFLICT, value="The webhook is registered, and its secret is told once; register another one"
+            )
         if await change.webhooks(orgno) >= MOST_WEBHOOKS:
             raise Refusal(
                 Reason.CONFLICT, value=f"The organisation has {MOST_WEBHOOKS} active webhooks; deactivate one first"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from authserver.oauth.feeds import LoggedChange
+from authserver.oauth.models import Webhook
 from authserver.registry import telling
 from authserver.registry.paging import Window
 from authserver.services.posting import NotDeliveredError
@@ -31,7 +32,8 @@ class WebhookDelivery:
     """Tells webhooks what concerns their organisations, as far as they have not been told.
 
     A webhook is told of one change after the other. One that fails is tried again later, at longer and longer
-    intervals, and nothing else is told in between; after a day it is given up and becomes a dead letter.
+    intervals, and nothing else is told in between; after a day it is given up and becomes a dead letter. A letter that
+    somebody asked for again is sent once, beside what is told in order.
     """
 
     store: SqlRegistryStore
@@ -44,13 +46,16 @@ class WebhookDelivery:
         """Tell whoever is due, unless another node does. Raises Unavailable."""
         now = self.clock()
         due = await self.progress.due(now, WEBHOOKS_PER_ROUND)
-        if not due or not await self.progress.lease(LEASE, self.holder, now, now + LEASE_SECONDS):
+        again = await self.progress.asked_again(WEBHOOKS_PER_ROUND)
+        if not (due or again) or not await self.progress.lease(LEASE, self.holder, now, now + LEASE_SECONDS):
             return
         places = asyncio.Semaphore(_AT_ONCE)
         with suppress(TimeoutError):
             async with asyncio.timeout(ROUND_SECONDS), asyncio.TaskGroup() as group:
-                for webhook in due:
-                    group.create_task(self._tell(webhook, places))
+                for overdue in due:
+                    group.create_task(self._tell(overdue, places))
+                for webhook, secret in again:
+                    group.create_task(self._send_again(webhook, secret, places))
 
     async def _tell(self, due: Due, places: asyncio.Semaphore) -> None:
         async with places:
@@ -61,7 +66,7 @@ class WebhookDelivery:
                 if not telling.wanted(change, due.webhook.kinds):
                     continue
                 try:
-                    await self._post(due, change)
+                    await self._post(due.webhook, due.secret, change)
                 except NotDeliveredError as fault:
                     await self._fail(due, change.seq, failures + 1, str(fault))
                     return
@@ -72,10 +77,26 @@ class WebhookDelivery:
             seen = last if len(changes) == MESSAGES_PER_ROUND else [due.newest, *last]
             await self.progress.told(due.webhook.id, max(seen), self.clock())
 
-    async def _post(self, due: Due, change: LoggedChange) -> None:
+    async def _send_again(self, webhook: Webhook, secret: str, places: asyncio.Semaphore) -> None:
+        async with places:
+            for seq in await self.progress.waiting(webhook.id, MESSAGES_PER_ROUND):
+                try:
+                    await self._post(webhook, secret, await self._change(webhook, seq))
+                except NotDeliveredError as fault:
+                    await self.progress.not_taken(webhook.id, seq, self.clock(), str(fault))
+                else:
+                    await self.progress.taken(webhook.id, seq)
+
+    async def _change(self, webhook: Webhook, seq: int) -> LoggedChange:
+        for change in await self.store.changes(Window((str(seq - 1),), 1), webhook.orgno):
+            if change.seq == seq:
+                return change
+        raise NotDeliveredError("the change concerns it no more")
+
+    async def _post(self, webhook: Webhook, secret: str, change: LoggedChange) -> None:
         message = telling.body(change)
-        signed = telling.headers(due.secret, f"{due.webhook.id}.{change.seq}", self.clock(), message)
-        await self.post(due.webhook.url, signed, message)
+        signed = telling.headers(secret, f"{webhook.id}.{change.seq}", self.clock(), message)
+        await self.post(webhook.url, signed, message)
 
     async def _fail(self, due: Due, seq: int, failures: int, fault: str) -> None:
         now, pause = self.clock(), telling.pause(failures)

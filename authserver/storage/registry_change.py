@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, select, union_all, update
@@ -39,6 +39,7 @@ from authserver.storage.schema import (
     registry_changes,
     scope_access,
     scopes,
+    webhook_dead_letters,
     webhook_progress,
     webhooks,
 )
@@ -133,6 +134,11 @@ class RegistryChange(SqlReader):
         newest = (await self._connection.execute(select(func.max(registry_changes.c.seq)))).scalar_one() or 0
         row = {"webhook_id": webhook_id, "secret": secret, "seq": newest, "attempts": 0, "due_at": 0, "fault": ""}
         await self._connection.execute(insert(webhook_progress).values(row))
+
+    async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
+        dead = webhook_dead_letters.c
+        waits = update(webhook_dead_letters).where(dead.webhook_id == webhook_id, dead.seq.in_(seqs)).values(at=0)
+        return (await self._connection.execute(waits)).rowcount
 
     async def put(self, record: Record) -> None:
         before = await self._before(record)

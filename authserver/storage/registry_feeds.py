@@ -1,13 +1,13 @@
-"""What is told in order of time: the change log, and keys that will soon stop."""
+"""What is told in order of time: the change log, what of it was not taken, and keys that will soon stop."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, Select, and_, select, true, tuple_, union_all
 
-from authserver.oauth.feeds import ExpiringKey, LoggedChange
+from authserver.oauth.feeds import DeadLetter, ExpiringKey, LoggedChange
 from authserver.storage.database import Database
 from authserver.storage.errors import answering
 from authserver.storage.reading import mappings
@@ -20,6 +20,7 @@ from authserver.storage.schema import (
     prefixes,
     registry_changes,
     scopes,
+    webhook_dead_letters,
     webhooks,
 )
 
@@ -50,15 +51,28 @@ class RegistryFeeds:
             async with self._database.read() as connection:
                 return [ExpiringKey(**row) for row in await mappings(connection, query)]
 
-    async def changes(self, window: Window, orgno: str | None = None) -> Sequence[LoggedChange]:
+    async def changes(
+        self, window: Window, orgno: str | None = None, kinds: Collection[str] | None = None
+    ) -> Sequence[LoggedChange]:
         log = registry_changes.c
         after = int(window.after[0]) if window.after else _START
         newer = log.seq > after
         wanted = true() if orgno is None else log.seq.in_(_concerning(orgno, newer))
         query = select(registry_changes).where(newer, wanted).order_by(log.seq).limit(window.limit)
+        if kinds is not None:
+            query = query.where(log.kind.in_(kinds))
         with answering(PART):
             async with self._database.read() as connection:
                 return [LoggedChange(**row) for row in await mappings(connection, query)]
+
+    async def dead_letters(self, webhook_id: str, window: Window) -> Sequence[DeadLetter]:
+        dead = webhook_dead_letters.c
+        after = int(window.after[0]) if window.after else _START
+        query = select(dead.seq, dead.at, dead.fault).where(dead.webhook_id == webhook_id, dead.seq > after)
+        with answering(PART):
+            async with self._database.read() as connection:
+                found = await mappings(connection, query.order_by(dead.seq).limit(window.limit))
+                return [DeadLetter(**row) for row in found]
 
 
 def _concerning(orgno: str, newer: ColumnElement[bool]) -> Select[tuple[int]]:

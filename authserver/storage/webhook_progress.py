@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from authserver.oauth.models import Webhook
@@ -90,13 +90,43 @@ class SqlWebhookProgress:
                 mine = webhook_progress.c.webhook_id == webhook_id
                 await connection.execute(update(webhook_progress).where(mine).values(progress))
 
-    async def dead_letters(self, webhook_id: str) -> Sequence[tuple[int, int, str]]:
-        """Number of the change, when it was given up (seconds) and why, the newest last."""
-        dead = webhook_dead_letters.c
-        query = select(dead.seq, dead.at, dead.fault).where(dead.webhook_id == webhook_id).order_by(dead.seq)
+    async def asked_again(self, limit: int) -> Sequence[tuple[Webhook, str]]:
+        """Active webhooks of active organisations with letters that wait to be sent again, and their secrets."""
+        dead, mine = webhook_dead_letters.c, webhook_progress.c
+        query = (
+            select(webhooks, mine.secret)
+            .join(webhook_progress, mine.webhook_id == webhooks.c.id)
+            .join(organisations, organisations.c.orgno == webhooks.c.orgno)
+            .where(webhooks.c.active, organisations.c.active)
+            .where(webhooks.c.id.in_(select(dead.webhook_id).where(dead.at == 0)))
+            .order_by(webhooks.c.id)
+            .limit(limit)
+        )
         with answering(PART):
             async with self._database.read() as connection:
-                return [(seq, at, fault) for seq, at, fault in (await connection.execute(query)).all()]
+                found = [dict(row) for row in await mappings(connection, query)]
+        return [(rows.webhook(row), secret) for row in found for secret in [row.pop("secret")]]  # type: ignore[arg-type]
+
+    async def waiting(self, webhook_id: str, limit: int) -> Sequence[int]:
+        """The numbers of a webhook's letters that wait to be sent again, the oldest first."""
+        dead = webhook_dead_letters.c
+        query = select(dead.seq).where(dead.webhook_id == webhook_id, dead.at == 0).order_by(dead.seq).limit(limit)
+        with answering(PART):
+            async with self._database.read() as connection:
+                return (await connection.execute(query)).scalars().all()
+
+    async def taken(self, webhook_id: str, seq: int) -> None:
+        """Note that a letter was taken after all."""
+        with answering(PART):
+            async with self._database.write() as connection:
+                await connection.execute(delete(webhook_dead_letters).where(_letter(webhook_id, seq)))
+
+    async def not_taken(self, webhook_id: str, seq: int, now: int, fault: str) -> None:
+        """Note that a letter sent again was not taken either; it waits no more."""
+        with answering(PART):
+            async with self._database.write() as connection:
+                given_up = update(webhook_dead_letters).where(_letter(webhook_id, seq)).values(at=now, fault=fault)
+                await connection.execute(given_up)
 
     async def lease(self, name: str, holder: str, now: int, until: int) -> bool:
         """Take or renew a lease; False while another holds it. Times are in seconds."""
@@ -115,3 +145,7 @@ class SqlWebhookProgress:
         with answering(PART):
             async with self._database.write() as connection:
                 await connection.execute(update(webhook_progress).where(mine).values(values))
+
+
+def _letter(webhook_id: str, seq: int) -> ColumnElement[bool]:
+    return and_(webhook_dead_letters.c.webhook_id == webhook_id, webhook_dead_letters.c.seq == seq)

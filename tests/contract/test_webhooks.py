@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.feeds import DeadLetter
 from authserver.oauth.models import Organisation
-from authserver.registry import webhooks
+from authserver.registry import dead_letters, webhooks
 from authserver.registry.addresses import public
 from authserver.registry.paging import Window
 from authserver.registry.ports import Actor
@@ -179,17 +180,60 @@ async def test_given_up_at_last(store: SqlRegistryStore, database: Database, rec
     await put(store, replace(CLIENT, name="1"))
     await put(store, replace(CLIENT, name="2"))
     clock = Clock()
-    node, progress = delivery(store, database, clock), SqlWebhookProgress(database)
+    node = delivery(store, database, clock)
     receiver.status = 410
     for pause in DELAYS:
         await node.round()
         clock.now += pause
-        assert not await progress.dead_letters("w1")
+        assert not await store.dead_letters("w1", Window())
     await node.round()
-    assert await progress.dead_letters("w1") == [(10, clock.now, "status 410")]
+    assert await store.dead_letters("w1", Window()) == [DeadLetter(10, clock.now, "status 410")]
     receiver.status = 200
     await node.round()
     assert receiver.numbers == [10] * (len(DELAYS) + 1) + [11]
+
+
+async def test_a_dead_letter_that_is_asked_for_is_sent_once_more(
+    store: SqlRegistryStore, database: Database, receiver: Receiver
+) -> None:
+    """Refused again it stays with the new fault and waits no more; taken it is gone; its message is the same."""
+    await fill(store)
+    await register(store, receiver.url, "client")
+    await put(store, replace(CLIENT, name="1"))
+    clock = Clock()
+    node, progress = delivery(store, database, clock), SqlWebhookProgress(database)
+    await progress.give_up("w1", 10, NOW, "status 410")
+    receiver.status = 503
+    await _send_again(store, 10)
+    assert await store.dead_letters("w1", Window()) == [DeadLetter(10, 0, "status 410")]
+    await node.round()
+    await node.round()
+    assert await store.dead_letters("w1", Window()) == [DeadLetter(10, NOW, "status 503")]
+    assert receiver.numbers == [10]
+    receiver.status = 200
+    await _send_again(store, 10)
+    await node.round()
+    assert await store.dead_letters("w1", Window()) == []
+    assert [headers["webhook-id"] for headers, _ in receiver.told] == ["w1.10", "w1.10"]
+
+
+async def test_a_letter_of_nothing_is_not_sent(store: SqlRegistryStore, database: Database, receiver: Receiver) -> None:
+    """A number that names no change of the organisation's says so; another webhook's letters stay as they are."""
+    await fill(store)
+    await register(store, receiver.url, "client")
+    await register(store, receiver.url, "client", id_="w2")
+    progress = SqlWebhookProgress(database)
+    for id_ in ("w1", "w2"):
+        await progress.give_up(id_, 99, NOW, "status 410")
+    await _send_again(store, 99)
+    await delivery(store, database, Clock()).round()
+    assert await store.dead_letters("w1", Window()) == [DeadLetter(99, NOW, "the change concerns it no more")]
+    assert await store.dead_letters("w2", Window()) == [DeadLetter(99, NOW, "status 410")]
+    assert receiver.told == []
+
+
+async def _send_again(store: SqlRegistryStore, seq: int) -> None:
+    await dead_letters.send_again(store, OPERATOR, NOW, webhook_id="w1", seqs=[seq])
 
 
 async def test_one_node_at_a_time(

@@ -79,6 +79,8 @@ class Land:
         supplier = registry.organisation()
         registry.grant(scope, supplier)
         delegation = registry.delegate(owner, supplier, scope)
+        webhook = registry.webhook(owner, f"http://127.0.0.1:9/{mark}")
+        registry.dead_letter(webhook, 1, f"fault {mark}")
         if deactivated:
             registry.set_client(client, active=False)
             registry.set_scope(scope, active=False)
@@ -90,13 +92,16 @@ class Land:
             "scopes": scope,
             "prefix": prefix,
             "delegation_id": delegation,
+            "webhook_id": webhook,
             "orgno": owner,
             "client_orgno": owner,
             "consumer_orgno": owner,
             "supplier_orgno": supplier,
             "cursor": "AAAA",
         }
-        return Estate(administrator, ids, (mark, client.key.kid, str(client.key.jwk.get("x")), delegation, supplier))
+        return Estate(
+            administrator, ids, (mark, client.key.kid, str(client.key.jwk.get("x")), delegation, supplier, webhook)
+        )
 
 
 @contextmanager

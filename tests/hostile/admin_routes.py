@@ -75,12 +75,14 @@ _CLIENT: Final = (Attack(("client_id",)),)
 _KEY: Final = (Attack(("client_id", "kid")), Attack(("client_id",)))
 _SCOPE: Final = (Attack(("scope",)),)
 _DELEGATION: Final = (Attack(("delegation_id",)),)
+_WEBHOOK: Final = (Attack(("webhook_id",)),)
 _ORGANISATION: Final = (Attack(("orgno",), found=403),)
 _PREFIX: Final = (Attack(("prefix",), found=403),)
 
 # Each operation of the document, with every way in which it takes ids of records that may be another's.
 ATTACKS: Final[Mapping[str, tuple[Attack, ...]]] = MappingProxyType(
     {
+        "GET /api/v1/changes": (Attack(("orgno",)), Attack(("cursor",), found=400)),
         "GET /api/v1/clients": (),
         "POST /api/v1/clients": (Attack(body=("client_orgno",)), Attack(body=("scopes",))),
         "GET /api/v1/clients/{client_id}": _CLIENT,
@@ -122,6 +124,12 @@ ATTACKS: Final[Mapping[str, tuple[Attack, ...]]] = MappingProxyType(
         "GET /api/v1/scopes/scope": _SCOPE,
         "GET /api/v1/scopes/access": (Attack(("scope",), found=200), Attack(("consumer_orgno",), found=200)),
         "GET /api/v1/scopes/access/all": (),
+        "GET /api/v1/webhooks": (Attack(("orgno",)), Attack(("cursor",), found=400)),
+        "POST /api/v1/webhooks": (Attack(body=("orgno",)),),
+        "GET /api/v1/webhooks/{webhook_id}": _WEBHOOK,
+        "PATCH /api/v1/webhooks/{webhook_id}": _WEBHOOK,
+        "GET /api/v1/webhooks/{webhook_id}/dead-letters": (*_WEBHOOK, Attack(("cursor",), found=400)),
+        "POST /api/v1/webhooks/{webhook_id}/dead-letters/resend": _WEBHOOK,
         "PUT /api/v1/scopes/access/{consumer_orgno}": (*_SCOPE, Attack(("scope", "consumer_orgno"))),
         "DELETE /api/v1/scopes/access/{consumer_orgno}": (*_SCOPE, Attack(("scope", "consumer_orgno"))),
     }
@@ -137,6 +145,7 @@ def unknown_ids() -> Ids:
         "scopes": "nobody:nothing",
         "prefix": "nobody",
         "delegation_id": "nobody",
+        "webhook_id": "nobody",
         "orgno": NO_ORGANISATION,
         "client_orgno": NO_ORGANISATION,
         "consumer_orgno": NO_ORGANISATION,
@@ -164,6 +173,11 @@ def body_of(call: Call, ids: Ids) -> Any:
         "/api/v1/organisations/{orgno}": {"name": "a name"},
         "/api/v1/prefixes": {"prefix": ids["prefix"], "owner_orgno": ids["client_orgno"]},
         "/api/v1/prefixes/{prefix}": {"active": False},
+    }
+    bodies |= {
+        "/api/v1/webhooks": {"url": "https://hooks.example.org/", "kinds": ["client"], "orgno": ids["orgno"]},
+        "/api/v1/webhooks/{webhook_id}": {"active": False},
+        "/api/v1/webhooks/{webhook_id}/dead-letters/resend": {"seqs": [1]},
     }
     bodies["/api/v1/clients/{client_id}"] = bodies["/api/v1/clients"]
     if call.path == "/api/v1/scopes":

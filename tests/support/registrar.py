@@ -19,12 +19,13 @@ from sqlalchemy import text
 
 from authserver.oauth import orgno as numbers
 from authserver.oauth.models import Ref, Scope
-from authserver.registry import access, clients, delegations, keys, organisations, prefixes, scopes
+from authserver.registry import access, clients, delegations, keys, organisations, prefixes, scopes, webhooks
 from authserver.registry.ports import Actor
 from authserver.services import open_store
 from authserver.settings import Settings
 from authserver.storage.database import open_database
 from authserver.storage.registry_store import SqlRegistryStore
+from authserver.storage.webhook_progress import SqlWebhookProgress
 from tests.support.keys import KeyPair, make_key
 
 T = TypeVar("T")
@@ -172,6 +173,16 @@ class Registrar:
     def revoke_delegation(self, delegation_id: str) -> None:
         """End a delegation."""
         self._do(delegations.revoke, delegation_id=delegation_id)
+
+    def webhook(self, orgno: str, url: str) -> str:
+        """Register a webhook of an organisation; return its id."""
+        new = webhooks.NewWebhook(orgno, url)
+        secret = lambda: "whsec_" + "a" * 43 + "="  # noqa: E731 - a secret that no test looks at
+        return self._do(webhooks.add, new=new, new_id=lambda: token_hex(8), new_secret=secret, anywhere=True).webhook.id
+
+    def dead_letter(self, webhook_id: str, seq: int, fault: str = "status 410") -> None:
+        """Give up telling a webhook of a change."""
+        self._run(SqlWebhookProgress(self._database).give_up(webhook_id, seq, int(time.time()), fault))
 
     def set_client(self, client: RegisteredClient, *, active: bool) -> None:
         """Deactivate or reactivate a client."""

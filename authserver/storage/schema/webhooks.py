@@ -30,6 +30,7 @@ webhook_progress = Table(
     Index(None, "due_at"),
 )
 
+# With `at` 0 a letter waits to be sent again.
 webhook_dead_letters = Table(
     "webhook_dead_letters",
     metadata,

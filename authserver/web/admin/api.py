@@ -12,7 +12,18 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from authserver.web.admin import access, client_keys, clients, delegations, organisations, prefixes, public, scopes
+from authserver.web.admin import (
+    access,
+    changes,
+    client_keys,
+    clients,
+    delegations,
+    organisations,
+    prefixes,
+    public,
+    scopes,
+    webhooks,
+)
 from authserver.web.admin.body import Bounded
 from authserver.web.admin.calling import ReplayedAnswer
 from authserver.web.admin.faults import install
@@ -27,7 +38,7 @@ COMPATIBLE: Final = (
     public.router,
     scopes.router,
 )
-OUR_OWN: Final = (delegations.router, organisations.router, prefixes.router)
+OUR_OWN: Final = (changes.router, delegations.router, organisations.router, prefixes.router, webhooks.router)
 _ROOTS: Final = ("/api/", "/clients", "/scopes", "/prefix", "/delegationsources", "/organizations")
 _PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",

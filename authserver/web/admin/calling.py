@@ -91,16 +91,25 @@ class Writing(Reading):
         return guarded(self.store, seen, frozenset(re.findall(r'"([0-9a-f]+)"', self.if_match)))
 
     async def answer(
-        self, made: Callable[[], Awaitable[BaseModel | None]], status: int = 200, headers: dict[str, str] | None = None
+        self,
+        made: Callable[[], Awaitable[BaseModel | None]],
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        *,
+        kept: BaseModel | None = None,
     ) -> Response:
-        """Answer what was done, or, of a rehearsal, what would have been."""
+        """Answer what was done, or, of a rehearsal, what would have been.
+
+        `kept` is what the same request gets later under its Idempotency-Key, when that is not what it gets now.
+        """
         shown = {"cache-control": "no-store", **(headers or {})}
         if self.rehearsal is not None:
             return JSONResponse(jsonable_encoder(await rehearsed(self.parts, self.rehearsal, self.now)), 200, shown)
         document = await made()
         body = "" if document is None else document.model_dump_json(by_alias=True)
         if self.idempotency_key is not None:
-            answer = (status, json.dumps(shown), body)
+            later = body if kept is None else kept.model_dump_json(by_alias=True)
+            answer = (status, json.dumps(shown), later)
             await self.parts.idempotency.keep(self.actor.client_id, self.idempotency_key, self.now, answer)
         return _response(status, shown, body)
 

@@ -135,7 +135,7 @@ async def upload_key(
 
 async def _add(client_id: str, offer: keys.KeyOffer, call: Writing) -> Response:
     store = call.guard(lambda change: rights.client(change, call.actor, client_id), required=False)
-    added = await keys.add(store, call.actor, call.now, client_id=client_id, offer=offer)
+    added = await keys.add(store, call.actor, call.now, client_id=client_id, offer=offer, reason=call.reason)
 
     async def made() -> JsonWebKey:
         return _key(added)

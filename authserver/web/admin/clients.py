@@ -49,7 +49,7 @@ async def add_client(body: ClientBody, call: ClientCreates) -> Response:
         token_lifetime=body.access_token_lifetime or 0,
         extras=kept(body),
     )
-    made = await clients.add(call.store, call.actor, call.now, new=new, new_id=call.new_id)
+    made = await clients.add(call.store, call.actor, call.now, new=new, new_id=call.new_id, reason=call.reason)
     return await call.answer(lambda: response(call, made))
 
 

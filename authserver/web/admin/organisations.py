@@ -63,7 +63,9 @@ async def list_organisations(call: OperatorReads, paging: Paged) -> Response:
 @router.post("/organisations", status_code=201, response_model=OrganisationDocument | Rehearsed)
 async def add_organisation(body: NewOrganisation, call: OperatorCreates) -> Response:
     """Register an organisation."""
-    made = await organisations.add(call.store, call.actor, call.now, orgno=body.orgno, name=body.name)
+    made = await organisations.add(
+        call.store, call.actor, call.now, orgno=body.orgno, name=body.name, reason=call.reason
+    )
     headers = {**tag(made), "location": f"/api/v1/organisations/{made.orgno}"}
     return await call.answer(lambda: _shown(made), 201, headers)
 

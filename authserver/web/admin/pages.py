@@ -17,7 +17,7 @@ from authserver.web.admin.calling import Reading
 from authserver.web.admin.documents import document
 
 Document = TypeVar("Document", bound=BaseModel)
-Item = TypeVar("Item", bound=Record)
+Item = TypeVar("Item")
 
 
 class Paging:

@@ -56,7 +56,9 @@ async def list_prefixes(call: OperatorReads, paging: Paged) -> Response:
 @router.post("/prefixes", status_code=201, response_model=PrefixDocument | Rehearsed)
 async def add_prefix(body: NewPrefix, call: OperatorCreates) -> Response:
     """Give an organisation a prefix."""
-    made = await prefixes.add(call.store, call.actor, call.now, prefix=body.prefix, owner_orgno=body.owner_orgno)
+    made = await prefixes.add(
+        call.store, call.actor, call.now, prefix=body.prefix, owner_orgno=body.owner_orgno, reason=call.reason
+    )
     headers = {**tag(made), "location": f"/api/v1/prefixes/{made.prefix}"}
     return await call.answer(lambda: _shown(made), 201, headers)
 

@@ -57,7 +57,7 @@ async def read_scope(name: Named, call: ScopeReads) -> Response:
 async def add_scope(body: ScopeBody, call: ScopeCreates) -> Response:
     """Define a scope under a prefix of the caller's. A deactivated one of this name is a conflict."""
     wanted = record_of(body, call.actor.orgno).applied_to(None)
-    made = await scopes.add(call.store, call.actor, call.now, scope=wanted)
+    made = await scopes.add(call.store, call.actor, call.now, scope=wanted, reason=call.reason)
     return await call.answer(lambda: response(call, made))
 
 
