@@ -9,7 +9,7 @@ from typing import Final
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Client, Fact, Facts, Organisation, Prefix, Ref, Scope, ScopeAccess
-from authserver.registry import rights
+from authserver.registry import rights, text
 from authserver.registry.organisations import number
 from authserver.registry.ports import Actor, Change, RegistryStore, Right
 from authserver.registry.prefixes import name as prefix_name
@@ -20,7 +20,7 @@ SUBSCOPES: Final[Mapping[str, str]] = MappingProxyType(
         "dcr.read": "Read the clients of one's own organisation.",
         "dcr.modify": "Change the keys of the clients of one's own organisation.",
         "dcr.write": "Register, change and deactivate clients and keys of one's own organisation.",
-        "dcr.supplier": "Register clients on behalf of other organisations.",
+        "dcr.supplier": "Known to tools of suppliers. It lets nobody register anything: customers delegate instead.",
         "scopes.read": "Read the scopes of one's own organisation and who has access to them.",
         "scopes.write": "Define and change scopes of one's own organisation and who has access to them.",
         "delegations.read": "Read delegations that one's own organisation gave or holds.",
@@ -124,6 +124,23 @@ class Administration:
             and scope.active
             and scope.owner_orgno == self.operator_orgno
             and (scope.accessible_for_all or _approved(access))
+        )
+
+
+def refuse_for_customers(caller: Caller, orgno: str) -> None:
+    """Tell a supplier why no client is registered in a customer's name. Raises Refusal INVALID.
+
+    The tokens of such a client would name the customer alone, and nobody could see who acts; and it would outlive the
+    mandate by which it was made.
+    """
+    if (
+        caller.actor.kind == "organisation"
+        and "dcr.supplier" in caller.subscopes
+        and orgno not in ("", caller.actor.orgno)
+    ):
+        raise text.invalid(
+            "No client is registered in a customer's name; register one of your own organisation, "
+            "and let the customer delegate the scope to it"
         )
 
 

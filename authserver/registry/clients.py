@@ -11,7 +11,7 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.limits import CLIENT_ID_CHARS, TOKEN_LIFE_CEILING
 from authserver.oauth.models import Client, Scope
 from authserver.oauth.profiles import REQUEST_PROFILES
-from authserver.registry import keys, rights, text
+from authserver.registry import keys, onbehalfof, rights, text
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
@@ -40,7 +40,7 @@ class NewClient:
 class ClientAmendment:
     """What to change of a client; None leaves things as they are. An empty `profile` means the server's.
 
-    `scopes` and `extras` replace what the client has.
+    `scopes` and `extras` replace what the client has, but for its entries in `onbehalfof`.
     """
 
     name: str | None = None
@@ -173,7 +173,7 @@ def _amended(present: Client, terms: ClientAmendment) -> Client:
         active=present.active if terms.active is None else terms.active,
         profile=present.profile if terms.profile is None else terms.profile or None,
         token_lifetime=present.token_lifetime if terms.token_lifetime is None else terms.token_lifetime,
-        extras=present.extras if terms.extras is None else terms.extras,
+        extras=present.extras if terms.extras is None else {**terms.extras, **onbehalfof.kept(present)},
     )
 
 

@@ -76,6 +76,7 @@ class Land:
         scope = registry.scope(f"{prefix}:s{mark}", delegable=True, visibility="PRIVATE", description=f"about {mark}")
         registry.grant(scope, owner)
         client = registry.client(scope, org=owner, client_id=f"id-{mark}")
+        registry.on_behalf_of(client, f"obo-{mark}")
         supplier = registry.organisation()
         registry.grant(scope, supplier)
         delegation = registry.delegate(owner, supplier, scope)
@@ -93,6 +94,7 @@ class Land:
             "prefix": prefix,
             "delegation_id": delegation,
             "webhook_id": webhook,
+            "onbehalfof_id": f"obo-{mark}",
             "orgno": owner,
             "client_orgno": owner,
             "consumer_orgno": owner,

@@ -73,6 +73,7 @@ class Attack:
 
 _CLIENT: Final = (Attack(("client_id",)),)
 _KEY: Final = (Attack(("client_id", "kid")), Attack(("client_id",)))
+_ENTRY: Final = (Attack(("client_id", "onbehalfof_id")), Attack(("client_id",)), Attack(("onbehalfof_id",)))
 _SCOPE: Final = (Attack(("scope",)),)
 _DELEGATION: Final = (Attack(("delegation_id",)),)
 _WEBHOOK: Final = (Attack(("webhook_id",)),)
@@ -99,6 +100,11 @@ ATTACKS: Final[Mapping[str, tuple[Attack, ...]]] = MappingProxyType(
         "PUT /api/v1/clients/{client_id}/jwks/{kid}": _KEY,
         "DELETE /api/v1/clients/{client_id}/jwks/{kid}": (*_KEY, Attack(("kid",))),
         "POST /api/v2/clients/{client_id}/key": _CLIENT,
+        "GET /api/v1/clients/{client_id}/onbehalfof": _CLIENT,
+        "POST /api/v1/clients/{client_id}/onbehalfof": _CLIENT,
+        "GET /api/v1/clients/{client_id}/onbehalfof/{onbehalfof_id}": _ENTRY,
+        "PUT /api/v1/clients/{client_id}/onbehalfof/{onbehalfof_id}": _ENTRY,
+        "DELETE /api/v1/clients/{client_id}/onbehalfof/{onbehalfof_id}": _ENTRY,
         "GET /api/v1/delegations": (
             Attack(("consumer_orgno", "supplier_orgno"), found=200),
             Attack(("consumer_orgno",), found=200),
@@ -146,6 +152,7 @@ def unknown_ids() -> Ids:
         "prefix": "nobody",
         "delegation_id": "nobody",
         "webhook_id": "nobody",
+        "onbehalfof_id": "nobody",
         "orgno": NO_ORGANISATION,
         "client_orgno": NO_ORGANISATION,
         "consumer_orgno": NO_ORGANISATION,
@@ -175,6 +182,8 @@ def body_of(call: Call, ids: Ids) -> Any:
         "/api/v1/prefixes/{prefix}": {"active": False},
     }
     bodies |= {
+        "/api/v1/clients/{client_id}/onbehalfof": {"onbehalfof": f"o{token_hex(4)}", "name": "a name"},
+        "/api/v1/clients/{client_id}/onbehalfof/{onbehalfof_id}": {"name": "another name"},
         "/api/v1/webhooks": {"url": "https://hooks.example.org/", "kinds": ["client"], "orgno": ids["orgno"]},
         "/api/v1/webhooks/{webhook_id}": {"active": False},
         "/api/v1/webhooks/{webhook_id}/dead-letters/resend": {"seqs": [1]},

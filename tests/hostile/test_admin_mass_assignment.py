@@ -65,6 +65,8 @@ SERVER_OWNED: dict[str, Any] = {
 }
 # Members of this list that a caller may say in these bodies, as the document tells.
 SAID_BY_CALLERS: dict[str, set[str]] = {
+    "POST /api/v1/clients/{client_id}/onbehalfof": {"name", "orgno", "organization_name"},
+    "PUT /api/v1/clients/{client_id}/onbehalfof/{onbehalfof_id}": {"name", "orgno", "organization_name"},
     "POST /api/v1/clients": {"client_id"},
     "POST /api/v1/clients/{client_id}/jwks": {"keys"},
 }

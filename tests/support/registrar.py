@@ -19,7 +19,17 @@ from sqlalchemy import text
 
 from authserver.oauth import orgno as numbers
 from authserver.oauth.models import Ref, Scope
-from authserver.registry import access, clients, delegations, keys, organisations, prefixes, scopes, webhooks
+from authserver.registry import (
+    access,
+    clients,
+    delegations,
+    keys,
+    onbehalfof,
+    organisations,
+    prefixes,
+    scopes,
+    webhooks,
+)
 from authserver.registry.ports import Actor
 from authserver.services import open_store
 from authserver.settings import Settings
@@ -146,6 +156,10 @@ class Registrar:
         for name in wanted:
             self.grant(name, made.orgno)
         return made
+
+    def on_behalf_of(self, client: RegisteredClient, entry_id: str) -> None:
+        """Say for whom else a client works."""
+        self._do(onbehalfof.add, client_id=client.id, said={"onbehalfof": entry_id, "name": f"name of {entry_id}"})
 
     def add_key(self, client: RegisteredClient, key: KeyPair, expires_at: int | None = None) -> None:
         """Register one more key."""

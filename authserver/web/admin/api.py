@@ -18,6 +18,7 @@ from authserver.web.admin import (
     client_keys,
     clients,
     delegations,
+    onbehalfof,
     organisations,
     prefixes,
     public,
@@ -33,6 +34,7 @@ from authserver.web.asgi import App
 COMPATIBLE: Final = (
     clients.router,
     client_keys.router,
+    onbehalfof.router,
     access.router,
     public.anyone,
     public.router,

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 
 from authserver.oauth.models import Client, Ref
 from authserver.oauth.profiles import JWT_BEARER, TOKEN_PROFILES
+from authserver.registry import onbehalfof
 from authserver.registry.clients import ClientAmendment
+from authserver.registry.onbehalfof import Entry
 from authserver.registry.text import invalid
-from authserver.web.admin.documents import Changed, Lenient, stamps
+from authserver.web.admin.documents import Changed, Lenient, moment, stamps
 
 IntegrationType = Literal[
     "ansattporten", "api_klient", "eformidling", "idporten", "idporten_saml2", "krr", "maskinporten"
@@ -75,6 +77,22 @@ class ClientBody(Lenient):
         return self.client_name or (self.description or "")[:255]
 
 
+class OnBehalfOf(BaseModel):
+    """Somebody for whom a client works, by an id of the client's own choice."""
+
+    onbehalfof: str
+    name: str | None = None
+    display_name: str | None = None
+    orgno: str | None = None
+    organization_name: str | None = None
+    description: str | None = None
+    uri: str | None = None
+    url: str | None = None
+    logo_uri: str | None = None
+    created: str | None
+    last_updated: str | None
+
+
 class ClientResponse(BaseModel):
     """One client."""
 
@@ -101,7 +119,7 @@ class ClientResponse(BaseModel):
     code_challenge_method: str | None
     logo_uri: str | None
     client_uri: str | None
-    onbehalfof: list[Any]
+    onbehalfof: list[OnBehalfOf]
     created: str | None
     last_updated: str | None
 
@@ -135,7 +153,7 @@ def shown(client: Client, times: Mapping[Ref, Changed]) -> ClientResponse:
         integration_type=client.integration_type,
         scopes=sorted(client.scopes),
         access_token_lifetime=client.token_lifetime or _DEFAULT_LIFE,
-        onbehalfof=[],
+        onbehalfof=[on_behalf_of(entry) for entry in onbehalfof.entries(client)],
         **{**defaults, **said, **stamps(times, client.ref)},
     )
 
@@ -166,3 +184,9 @@ def judge_kind(body: ClientBody) -> None:
     """Admit clients of machines only. Raises Refusal INVALID."""
     if body.integration_type not in (None, "maskinporten"):
         raise invalid("This authority has clients of integration_type maskinporten only, and the type never changes")
+
+
+def on_behalf_of(entry: Entry) -> OnBehalfOf:
+    """Write for whom else a client works."""
+    times = {name: moment(entry[name]) for name in ("created", "last_updated")}
+    return OnBehalfOf(**{**entry, **times})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from authserver.oauth.models import Client
-from authserver.registry import clients, rights
+from authserver.registry import administration, clients, rights
 from authserver.registry.members import fingerprint
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
@@ -21,7 +21,8 @@ WRITE: Final = ("dcr.write",)
 router = APIRouter(tags=["clients"], route_class=StrictRoute)
 ClientReads = Annotated[Reading, Depends(reads(*READ))]
 ClientWrites = Annotated[Writing, Depends(writes(*WRITE))]
-ClientCreates = Annotated[Writing, Depends(creates(*WRITE))]
+# Tools of suppliers come with `dcr.supplier`, and are to be told why it makes nothing.
+ClientCreates = Annotated[Writing, Depends(creates(*WRITE, "dcr.supplier"))]
 
 
 async def response(call: Reading, client: Client) -> ClientResponse:
@@ -41,6 +42,7 @@ async def list_clients(call: ClientReads, inactive: Annotated[bool, Query()] = F
 async def add_client(body: ClientBody, call: ClientCreates) -> Response:
     """Register a client; without `client_id` it gets a new one. A deactivated one with this id is a conflict."""
     judge_kind(body)
+    administration.refuse_for_customers(call.caller, body.client_orgno or "")
     new = clients.NewClient(
         body.client_orgno or call.actor.orgno,
         body.scopes or [],
