@@ -39,22 +39,22 @@ def read(compact: str) -> UnverifiedJws:
     """
     if len(compact) > limits.ASSERTION_WITH_X5C_BYTES:
         raise Refusal(Reason.ASSERTION_SIZE)
-    if not _COMPACT.fullmatch(compact):
-        raise Refusal(Reason.ASSERTION_MALFORMED, detail="not three base64url segments")
-    signing_input, _, signature_segment = compact.rpartition(".")
-    header_segment, _, claims_segment = signing_input.partition(".")
-    try:
-        header_bytes = decode_segment(header_segment)
-        claims_bytes = decode_segment(claims_segment)
-        signature = decode_segment(signature_segment)
-        if len(header_bytes) > limits.JOSE_HEADER_WITH_X5C_BYTES or len(claims_bytes) > limits.CLAIMS_BYTES:
-            raise Refusal(Reason.ASSERTION_SIZE)
-        header = parse_object(header_bytes)
-        claims = parse_object(claims_bytes)
-    except ValueError as fault:
-        raise Refusal(Reason.ASSERTION_MALFORMED, detail=str(fault)) from None
-    _judge_header(header, len(header_bytes), len(compact))
-    return UnverifiedJws(header, claims, signing_input.encode("ascii"), signature)
+    jws, header_bytes = _take_apart(compact, limits.JOSE_HEADER_WITH_X5C_BYTES, limits.CLAIMS_BYTES)
+    _judge_header(jws.header, header_bytes, len(compact))
+    return jws
+
+
+def read_document(compact: str, most: int) -> UnverifiedJws:
+    """Read a compact JWS of at most `most` characters that is no assertion: larger, but without certificates.
+
+    Raises Refusal as `read` does.
+    """
+    if len(compact) > most:
+        raise Refusal(Reason.ASSERTION_SIZE)
+    jws, _ = _take_apart(compact, limits.JOSE_HEADER_BYTES, most)
+    if "x5c" in jws.header or not _FORBIDDEN_HEADERS.isdisjoint(jws.header):
+        raise Refusal(Reason.HEADER_FORBIDDEN)
+    return jws
 
 
 def decode_segment(segment: str) -> bytes:
@@ -67,6 +67,25 @@ def decode_segment(segment: str) -> bytes:
     if b2a_base64(decoded, newline=False).rstrip(b"=") != octets:
         raise ValueError("not canonical base64url")
     return decoded
+
+
+def _take_apart(compact: str, most_header: int, most_claims: int) -> tuple[UnverifiedJws, int]:
+    """Return the JWS and how many bytes its header has. Raises Refusal ASSERTION_SIZE or ASSERTION_MALFORMED."""
+    if not _COMPACT.fullmatch(compact):
+        raise Refusal(Reason.ASSERTION_MALFORMED, detail="not three base64url segments")
+    signing_input, _, signature_segment = compact.rpartition(".")
+    header_segment, _, claims_segment = signing_input.partition(".")
+    try:
+        header_bytes = decode_segment(header_segment)
+        claims_bytes = decode_segment(claims_segment)
+        signature = decode_segment(signature_segment)
+        if len(header_bytes) > most_header or len(claims_bytes) > most_claims:
+            raise Refusal(Reason.ASSERTION_SIZE)
+        header = parse_object(header_bytes)
+        claims = parse_object(claims_bytes)
+    except ValueError as fault:
+        raise Refusal(Reason.ASSERTION_MALFORMED, detail=str(fault)) from None
+    return UnverifiedJws(header, claims, signing_input.encode("ascii"), signature), len(header_bytes)
 
 
 def _judge_header(header: Mapping[str, Any], header_bytes: int, compact_bytes: int) -> None:
