@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from authserver import __version__
 from authserver.oauth.metadata import metadata
 from authserver.registry.administration import Administration
+from authserver.registry.lookup import SUBSCOPES
 from authserver.services import Services, clock
 from authserver.web.admin.api import mounted
 from authserver.web.admin.bearer import Tokens
@@ -18,6 +19,7 @@ from authserver.web.admin.ports import Parts
 from authserver.web.asgi import App
 from authserver.web.discovery import jwks_endpoint, metadata_endpoint
 from authserver.web.front import Front
+from authserver.web.lookup import PATHS, LookupEndpoint
 from authserver.web.management import management_app
 from authserver.web.observation import Observation
 from authserver.web.pages import pages_app
@@ -38,9 +40,25 @@ def create_app(services: Services) -> Front:
         "/jwk": keys,
         "/jwks": keys,
         "/.well-known/jwks.json": keys,
+        **dict.fromkeys(PATHS, lookup_endpoint(services)),
     }
     return Front(
         lean, mounted(admin_parts(services), __version__, pages_app(settings.issuer, __version__)), {b"/token": token}
+    )
+
+
+def lookup_endpoint(services: Services) -> LookupEndpoint:
+    """Hand the look-up of delegations what it works with. Its tokens are those for the prefix of its scopes."""
+    settings = services.settings
+    audience = f"{settings.issuer.rstrip('/')}/api/{settings.lookup_prefix}"
+    return LookupEndpoint(
+        issuer=settings.issuer,
+        administration=Administration(settings.lookup_prefix, settings.operator, SUBSCOPES),
+        tokens=Tokens(settings.issuer, audience, services.jwks),
+        registry=services.admin.registry,
+        held=services.admin.held,
+        clock=clock,
+        trace_ids=TraceIds(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ _MOST_WORKERS = 64
 _MOST_REQUESTS = 10_000
 _CONNECTIONS = range(1, 100_001)
 _RECORDS = range(1_000, 10_000_001)
+_SOURCE_SECONDS = range(1, 11)
+_SOURCE_CACHE_SECONDS = range(11)
 FROM_FILES = ("database_url", "redis_url")
 """The settings that may hold a password; each may come from a file, which the variable that ends in `_FILE` names."""
 
@@ -39,7 +41,8 @@ class Settings:
     `host` and `port` are the public listener; `management_port` serves health and metrics on the loopback address
     unless `management_host` says otherwise. `workers` is the number of processes; in each, `max_concurrent` token
     requests are worked on at a time and `max_waiting` wait for their turn, and at most `snapshot_records` records of
-    the registry are held in memory.
+    the registry are held in memory. The names that begin with `source_` say as which client, and how, other
+    authorities' registers of delegations are asked.
     """
 
     issuer: str = "http://localhost:8080/"
@@ -55,6 +58,13 @@ class Settings:
     workers: int = 1
     admin_prefix: str = "idporten"
     operator: str = "200000005"
+    lookup_prefix: str = "idporten"
+    source_client_id: str | None = None
+    source_key: Path | None = None
+    source_kid: str | None = None
+    source_token_issuer: str | None = None
+    source_seconds: int = 3
+    source_cache_seconds: int = 0
     max_concurrent: int = 32
     max_waiting: int = 512
     max_connections: int = 2048
@@ -87,12 +97,28 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         snapshot_records=_number(given, "snapshot_records", defaults.snapshot_records, _RECORDS, faults),
         admin_prefix=given.get("admin_prefix", defaults.admin_prefix),
         operator=given.get("operator", defaults.operator),
+        lookup_prefix=given.get("lookup_prefix", given.get("admin_prefix", defaults.lookup_prefix)),
     )
+    settings = _with_sources(settings, given, faults)
     faults.extend(_issuer_faults(settings))
+    faults.extend(_source_faults(settings))
     faults.extend(_administration_faults(settings))
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def _with_sources(settings: Settings, given: Mapping[str, str], faults: list[str]) -> Settings:
+    """Add how other authorities' registers are asked."""
+    return replace(
+        settings,
+        source_client_id=given.get("source_client_id"),
+        source_key=Path(given["source_key"]) if "source_key" in given else None,
+        source_kid=given.get("source_kid"),
+        source_token_issuer=given.get("source_token_issuer"),
+        source_seconds=_number(given, "source_seconds", settings.source_seconds, _SOURCE_SECONDS, faults),
+        source_cache_seconds=_number(given, "source_cache_seconds", 0, _SOURCE_CACHE_SECONDS, faults),
+    )
 
 
 def _read_file(given: dict[str, str], name: str, faults: list[str]) -> None:
@@ -144,12 +170,30 @@ def _administration_faults(settings: Settings) -> list[str]:
     faults = []
     for name, value, parse in (
         ("ADMIN_PREFIX", settings.admin_prefix, parse_prefix),
+        ("LOOKUP_PREFIX", settings.lookup_prefix, parse_prefix),
         ("OPERATOR", settings.operator, parse_orgno),
     ):
         try:
             parse(value)
         except ValueError as fault:
             faults.append(f"{PREFIX}{name} is malformed: {fault}")
+    return faults
+
+
+def _source_faults(settings: Settings) -> list[str]:
+    """Asking other registers takes a client and its key together."""
+    faults = []
+    key, issuer = settings.source_key, settings.source_token_issuer
+    if (settings.source_client_id is None) != (key is None):
+        faults.append(f"{PREFIX}SOURCE_CLIENT_ID and {PREFIX}SOURCE_KEY go together; one of them is missing")
+    if settings.source_client_id is None and (settings.source_kid or issuer):
+        faults.append(f"{PREFIX}SOURCE_KID and {PREFIX}SOURCE_TOKEN_ISSUER need {PREFIX}SOURCE_CLIENT_ID")
+    if key is not None and not key.is_file():
+        faults.append(f"{PREFIX}SOURCE_KEY names no file")
+    if issuer is not None and not _is_issuer(issuer):
+        faults.append(f"{PREFIX}SOURCE_TOKEN_ISSUER must be an http(s) URL without user, query and fragment")
+    elif issuer is not None and settings.environment != "dev" and not issuer.startswith("https:"):
+        faults.append(f"{PREFIX}SOURCE_TOKEN_ISSUER must be https when {PREFIX}ENVIRONMENT is not dev")
     return faults
 
 

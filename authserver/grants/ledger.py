@@ -31,6 +31,7 @@ def issued(
         profile=judged.signed.profile.name,
         kid=judged.signed.kid,
         assertion_id=judged.signed.assertion_id,
+        detail=granted.evidence,
         token_jti=jti,
         token_sha256=sha256(token.compact.encode("ascii")).hexdigest(),
         token_expires_at=granted.expires_at,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from authserver.grants.lanes import Lane
 from authserver.oauth.assertion import UnverifiedAssertion
 from authserver.oauth.decision import Decision
-from authserver.oauth.models import Facts, Ref
+from authserver.oauth.evidence import Evidence
+from authserver.oauth.models import DelegationSource, Facts, Ref
 from authserver.oauth.signed_token import SignedToken
 from authserver.oauth.single_use import Spending, Spent
 from authserver.oauth.unavailable import Unavailable
@@ -19,6 +20,7 @@ __all__ = [
     "Decisions",
     "Lane",
     "NewId",
+    "OutsideRegisters",
     "Registry",
     "SignedToken",
     "Signer",
@@ -54,6 +56,18 @@ class Registry(Protocol):
 
     async def latest(self) -> int:
         """Read the epoch from the authority's shared store. Raises Unavailable."""
+
+
+class OutsideRegisters(Protocol):
+    """The registers of delegations that other authorities keep."""
+
+    async def look_up(
+        self, source: DelegationSource, *, consumer_orgno: str, supplier_orgno: str, scopes: Sequence[str]
+    ) -> Evidence:
+        """Ask whether a consumer has delegated these scopes to a supplier, and return what the register says.
+
+        Raises Refusal REGISTER_SILENT when it did not answer clearly, and in time.
+        """
 
 
 class SingleUse(Protocol):

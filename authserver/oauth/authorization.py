@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 from authserver.oauth.assertion import SignedAssertion
 from authserver.oauth.audience import audience_of
 from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.evidence import Evidence
 from authserver.oauth.limits import TOKEN_LIFE_CEILING
 from authserver.oauth.models import Client, Delegation, Facts, Organisation, Prefix, Ref, Scope, ScopeAccess
 from authserver.oauth.profiles import TOKEN_PROFILES, TokenProfile
@@ -31,6 +33,7 @@ class Authorization:
     profile: TokenProfile
     expires_at: int
     pid: str | None
+    evidence: str = ""
 
 
 def needed(client: Client, assertion: SignedAssertion) -> set[Ref]:
@@ -56,19 +59,37 @@ def needed_above(facts: Facts) -> set[Ref]:
     return refs
 
 
-def authorize(client: Client, assertion: SignedAssertion, facts: Facts, issuer: str, now: int) -> Authorization:
+def source_to_ask(client: Client, assertion: SignedAssertion, facts: Facts, issuer: str) -> str | None:
+    """Name the register of another authority that must prove the delegation; None if there is none, or no one."""
+    if assertion.consumer_org is None:
+        return None
+    scopes = (facts.get(Ref("scope", name)) for name in client.scopes.intersection(assertion.scopes))
+    sources = {scope.delegation_source for scope in scopes if isinstance(scope, Scope)}
+    return sources.pop() if len(sources) == 1 and issuer not in sources else None
+
+
+def authorize(
+    client: Client,
+    assertion: SignedAssertion,
+    facts: Facts,
+    issuer: str,
+    now: int,
+    evidence: Evidence | None = None,
+) -> Authorization:
     """Decide what this assertion of this client may have. All or nothing: a scope too many refuses the request.
 
-    `facts` holds what `needed` and then `needed_above` name. Raises Refusal for the first rule that fails.
+    `facts` holds what `needed` and then `needed_above` name; `evidence` is the answer of an active register of another
+    authority, and without it only this authority's own register proves a delegation. Raises Refusal for the first rule
+    that fails.
     """
     _require_active(facts, client.orgno)
     scopes = [_registered_scope(client, name, facts) for name in assertion.scopes]
     supplier, consumer = _parties(client, assertion)
+    source = None if supplier is None else _source(scopes, issuer, evidence)
     for scope in scopes:
-        if supplier is not None:
-            _require_delegable(scope, issuer)
         _require_access(scope, consumer, facts)
-    delegations = [] if supplier is None else [_delegation(scope, consumer, supplier, facts, now) for scope in scopes]
+    asked = evidence if source != issuer else None
+    delegations = _proving(scopes, consumer, supplier, facts, now, asked=asked)
     _require_active(facts, consumer)
     profile = _token_profile(assertion, scopes)
     return Authorization(
@@ -76,13 +97,14 @@ def authorize(client: Client, assertion: SignedAssertion, facts: Facts, issuer: 
         client_orgno=client.orgno,
         consumer_orgno=consumer,
         supplier_orgno=supplier,
-        delegation_source=None if supplier is None else issuer,
-        delegation_ids=tuple(dict.fromkeys(delegation.id for delegation in delegations)),
+        delegation_source=source,
+        delegation_ids=tuple(dict.fromkeys(delegation.id for delegation in delegations)) + _ids(asked),
         scopes=assertion.scopes,
         audience=audience_of(scopes, assertion.resources, profile, issuer),
         profile=profile,
         expires_at=min([now + _lifetime(client, scopes, profile), *(each.valid_to for each in delegations)]),
         pid=assertion.pid,
+        evidence="" if asked is None else asked.line,
     )
 
 
@@ -115,10 +137,18 @@ def _parties(client: Client, assertion: SignedAssertion) -> tuple[str | None, st
     return client.orgno, assertion.consumer_org
 
 
-def _require_delegable(scope: Scope, issuer: str) -> None:
-    """Only a scope that names this authority's own register can be delegated here."""
-    if scope.delegation_source != issuer:
-        raise Refusal(Reason.NOT_DELEGABLE, value=scope.name)
+def _source(scopes: list[Scope], issuer: str, evidence: Evidence | None) -> str:
+    """Name the one register that proves the delegation of all these scopes: ours, or the one that has answered."""
+    named = [scope.delegation_source or _refuse_delegation(scope) for scope in scopes]
+    if len(set(named)) > 1:
+        raise Refusal(Reason.SOURCES_MIXED)
+    if named[0] != issuer and (evidence is None or evidence.source != named[0]):
+        _refuse_delegation(scopes[0])
+    return named[0]
+
+
+def _refuse_delegation(scope: Scope) -> NoReturn:
+    raise Refusal(Reason.NOT_DELEGABLE, value=scope.name)
 
 
 def _require_access(scope: Scope, consumer: str, facts: Facts) -> None:
@@ -128,13 +158,42 @@ def _require_access(scope: Scope, consumer: str, facts: Facts) -> None:
         raise Refusal(Reason.ACCESS, value=scope.name, detail=consumer)
 
 
+def _proving(
+    scopes: list[Scope], consumer: str, supplier: str | None, facts: Facts, now: int, *, asked: Evidence | None
+) -> list[Delegation]:
+    """Find our delegations of these scopes; there are none of a client for itself, or of another register's."""
+    if supplier is None:
+        return []
+    if asked is not None:
+        _require_proof(scopes, consumer, supplier, asked)
+        return []
+    return [_delegation(scope, consumer, supplier, facts, now) for scope in scopes]
+
+
 def _delegation(scope: Scope, consumer: str, supplier: str, facts: Facts, now: int) -> Delegation:
     """Find the delegation that covers this scope now; among several, the one that lasts longest."""
     covering = [each for each in _delegations(facts, consumer, supplier) if _covers(each, scope, now)]
     if not covering:
-        sentence = f"Consumer {consumer} has not delegated access to the scope {scope.name} to supplier {supplier}"
-        raise Refusal(Reason.DELEGATION, value=sentence)
+        raise Refusal(Reason.DELEGATION, value=_not_delegated(scope, consumer, supplier))
     return max(covering, key=lambda delegation: delegation.valid_to)
+
+
+def _require_proof(scopes: list[Scope], consumer: str, supplier: str, evidence: Evidence) -> None:
+    """Another authority's register must have said of every scope, and of these two, that it is delegated."""
+    parties = evidence.consumer_orgno, evidence.supplier_orgno
+    for scope in scopes:
+        if parties != (consumer, supplier) or scope.name not in evidence.delegated:
+            sentence = _not_delegated(scope, consumer, supplier)
+            raise Refusal(Reason.DELEGATION, value=sentence, detail=f"{sentence}; {evidence.line}")
+
+
+def _ids(evidence: Evidence | None) -> tuple[str, ...]:
+    found = () if evidence is None else evidence.delegated.values()
+    return tuple(dict.fromkeys(one for ids in found for one in ids))
+
+
+def _not_delegated(scope: Scope, consumer: str, supplier: str) -> str:
+    return f"Consumer {consumer} has not delegated access to the scope {scope.name} to supplier {supplier}"
 
 
 def _delegations(facts: Facts, consumer: str, supplier: str) -> Iterator[Delegation]:

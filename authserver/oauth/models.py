@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from authserver.oauth.cases import AccessRequest, PrefixRequest, Webhook
+from authserver.oauth.evidence import DelegationSource
 from authserver.oauth.refs import Ref, RefKind
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Client",
     "ClientKey",
     "Delegation",
+    "DelegationSource",
     "DelegationStatus",
     "Delegations",
     "Fact",
@@ -189,6 +191,6 @@ class Delegation:
 
 Delegations = tuple[Delegation, ...]
 Case = AccessRequest | PrefixRequest | Webhook
-Record = Organisation | Prefix | Scope | ScopeAccess | Client | Delegation | Case
-Fact = Organisation | Prefix | Scope | ScopeAccess | Client | Delegations | Case | None
+Record = Organisation | Prefix | Scope | ScopeAccess | Client | Delegation | DelegationSource | Case
+Fact = Organisation | Prefix | Scope | ScopeAccess | Client | Delegations | DelegationSource | Case | None
 Facts = Mapping[Ref, Fact]

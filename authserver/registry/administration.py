@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -79,10 +79,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """The prefix of the admin scopes, and the organisation number of the operator, who must own it."""
+    """The prefix of the admin scopes, and the organisation number of the operator, who must own it.
+
+    `subscopes` says of each scope what it lets a caller do.
+    """
 
     prefix: str
     operator_orgno: str
+    subscopes: Mapping[str, str] = field(default_factory=lambda: SUBSCOPES)
 
     def facts_about(self, presented: Presented) -> list[Ref]:
         """Name the records that tell whether a caller still may do what its token says."""
@@ -106,10 +110,10 @@ class Administration:
         rights = frozenset(_RIGHTS[subscope] for subscope in subscopes if subscope in _RIGHTS)
         operates = OPERATOR in subscopes and own.orgno == self.operator_orgno
         actor = Actor("operator" if operates else "organisation", own.orgno, client.client_id, rights=rights)
-        return Caller(actor, frozenset(SUBSCOPES) if operates else subscopes - {OPERATOR})
+        return Caller(actor, frozenset(self.subscopes) if operates else subscopes - {OPERATOR})
 
     def _known(self, names: Collection[str]) -> list[str]:
-        return [name for subscope in SUBSCOPES if (name := f"{self.prefix}:{subscope}") in names]
+        return [name for subscope in self.subscopes if (name := f"{self.prefix}:{subscope}") in names]
 
     def _stands(self, name: str, own: Organisation, facts: Facts) -> bool:
         prefix, scope, access = (
@@ -160,10 +164,11 @@ async def establish(
         if isinstance(present, Prefix) and present.owner_orgno != orgno:
             raise Refusal(
                 Reason.CONFLICT,
-                value=f"The prefix {prefix} of the admin scopes belongs to {present.owner_orgno}; "
-                "name its owner in AUTHSERVER_OPERATOR or another prefix in AUTHSERVER_ADMIN_PREFIX",
+                value=f"The prefix {prefix} of these scopes belongs to {present.owner_orgno}; "
+                "name its owner in AUTHSERVER_OPERATOR or another prefix in AUTHSERVER_ADMIN_PREFIX "
+                "or AUTHSERVER_LOOKUP_PREFIX",
             )
-        made = [await _define(change, prefix, orgno, subscope) for subscope in SUBSCOPES]
+        made = [await _define(change, prefix, orgno, *subscope) for subscope in administration.subscopes.items()]
     return [scope for scope in made if scope]
 
 
@@ -173,9 +178,9 @@ async def untouched(store: RegistryStore, administration: Administration) -> boo
     return {found.orgno for found in await store.organisations()} <= known and not await store.clients()
 
 
-async def _define(change: Change, prefix: str, orgno: str, subscope: str) -> str:
+async def _define(change: Change, prefix: str, orgno: str, subscope: str, description: str) -> str:
     visibility = "INTERNAL" if subscope == OPERATOR else "PUBLIC"
-    scope = Scope(f"{prefix}:{subscope}", prefix, orgno, SUBSCOPES[subscope], visibility=visibility)
+    scope = Scope(f"{prefix}:{subscope}", prefix, orgno, description, visibility=visibility)
     return "" if await _put_missing(change, scope) else scope.name
 
 

@@ -10,6 +10,7 @@ from authserver.oauth.models import (
     AccessRequest,
     Client,
     Delegation,
+    DelegationSource,
     Organisation,
     Prefix,
     PrefixRequest,
@@ -72,6 +73,8 @@ def _name(record: Record) -> tuple[str, str]:
             return "client", record.client_id
         case Delegation():
             return "delegation", record.id
+        case DelegationSource():
+            return "delegation source", record.issuer
         case AccessRequest() | PrefixRequest() | Webhook():
             return record.ref.kind.replace("_", " "), record.id
 

@@ -24,11 +24,13 @@ from authserver.record.affected import SqlAffected
 from authserver.record.decisions import SqlDecisions
 from authserver.services.background import every, run
 from authserver.services.health import Check, node_metrics, readiness_checks
+from authserver.services.outside import open_registers
 from authserver.services.posting import Post
 from authserver.services.stores import NotReadyError, clock, open_key_ring, ready_database, ready_redis
 from authserver.services.webhooks import WebhookDelivery
 from authserver.settings import Settings
 from authserver.storage.database import Database
+from authserver.storage.delegation_lookup import SqlDelegationLookup
 from authserver.storage.idempotency import SqlIdempotency
 from authserver.storage.nodes import SqlNodes
 from authserver.storage.record_times import SqlRecordTimes
@@ -54,6 +56,7 @@ class AdminServices:
     idempotency: SqlIdempotency
     times: SqlRecordTimes
     affected: SqlAffected
+    held: SqlDelegationLookup
     cursor_secret: bytes
 
 
@@ -132,7 +135,7 @@ def _exchange(
         issuer=settings.issuer,
         node=f"{socket.gethostname()}:{os.getpid()}",
         admission=admission,
-        judge=Judge(snapshot, settings.issuer, settings.profile),
+        judge=Judge(snapshot, settings.issuer, settings.profile, open_registers(settings, stack)),
         registry=snapshot,
         single_use=single_use,
         signer=signer,
@@ -150,6 +153,7 @@ async def _admin(database: Database, redis: RedisSingleUse | None, snapshot: Sna
         idempotency=memory,
         times=SqlRecordTimes(database),
         affected=SqlAffected(database),
+        held=SqlDelegationLookup(database),
         cursor_secret=await memory.cursor_secret(),
     )
 

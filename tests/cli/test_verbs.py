@@ -281,8 +281,8 @@ def test_a_process_answers_as_the_tests_in_process_do(tmp_path: Path) -> None:
         "orgno": OWNER,
         "name": "Økern Ægir",
         "active": True,
-        # The first change is the registration of the admin API's scopes, by init.
-        "epoch": 2,
+        # The first changes are the registrations of the scopes of our own APIs, by init.
+        "epoch": 3,
     }
     again = process(tmp_path, "org", "add", OWNER, "x", "--json")
     assert (again.returncode, json.loads(again.stdout)["code"], again.stderr) == (1, "AS-409", b"")

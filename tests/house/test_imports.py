@@ -23,6 +23,7 @@ PLANTED = [
     ("authserver/registry/__init__.py", "import fastapi"),
     ("authserver/web/__init__.py", "import authserver.storage"),
     ("authserver/services.py", "import authserver.web"),
+    ("authserver/cli/__init__.py", "import tillit"),
     ("clients/python/src/tillit/__init__.py", "import authserver.oauth"),
 ]
 
