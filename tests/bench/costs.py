@@ -35,6 +35,7 @@ _TEMPLATE = Path(__file__).parent / "cost-model.md.template"
 _CASE = Case(OURS, *STANDARD_RSA, POSTGRESQL_VALKEY)
 _SECONDS, _CONNECTIONS = 20.0, 16
 _WARM_UP = 500
+_PROBE_SECONDS = 2.0
 _QUIET = 0.1
 _SURPLUS = 1.5
 _LOG_COLUMNS = 140
@@ -96,7 +97,8 @@ def measure(shape: Shape, console: Console) -> Model:
 def _loads(meter: Meter, signers: Signers, shape: Shape, console: Console) -> Model:
     subject = meter.subject
     warm = drive(subject.port, signers.requests(subject.order, _WARM_UP), shape.connections, shape.seconds)
-    fastest = drive(subject.port, _enough(signers, subject, warm.rate, 2.0), shape.connections, 2.0).rate
+    short = min(_PROBE_SECONDS, shape.seconds)
+    fastest = drive(subject.port, _enough(signers, subject, warm.rate, short), shape.connections, short).rate
     console.print(f"Full load, {shape.seconds:g} s.", highlight=False)
     full = _point("full load", meter, _enough(signers, subject, fastest, shape.seconds), shape, None)
     remembered = meter.remembered_seconds() + shape.seconds / 2

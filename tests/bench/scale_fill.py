@@ -31,6 +31,8 @@ _TABLES: dict[type[Record], str] = {
 }
 _BY = {"actor_kind": "operator", "actor_orgno": "", "actor_client_id": "", "actor_person": ""}
 _TASKS_EACH = 8
+# Other processes take longer to start than these take to copy.
+_TOO_FEW_TO_SHARE = 2
 
 # Keys of other tables go first and come last: a primary key that is referred to cannot be dropped.
 _CONSTRAINTS = """
@@ -60,13 +62,20 @@ class _Later:
 def fill(dsn: str, registry: Registry) -> None:
     """Fill a migrated, empty database. Raises what asyncpg raises."""
     later = asyncio.run(_prepare(dsn))
+    if registry.sectors <= _TOO_FEW_TO_SHARE:
+        copy_sectors(dsn, registry, range(registry.sectors))
+    else:
+        _copy_on_every_core(dsn, registry)
+    asyncio.run(_finish(dsn, later, registry))
+
+
+def _copy_on_every_core(dsn: str, registry: Registry) -> None:
     workers = min(os.cpu_count() or 1, registry.sectors)
     share = -(-registry.sectors // (workers * _TASKS_EACH))
     parts = [range(n, min(n + share, registry.sectors)) for n in range(0, registry.sectors, share)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for done in [pool.submit(copy_sectors, dsn, registry, part) for part in parts]:
             done.result()
-    asyncio.run(_finish(dsn, later, registry))
 
 
 def copy_sectors(dsn: str, registry: Registry, sectors: Iterable[int]) -> None:

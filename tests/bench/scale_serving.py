@@ -29,6 +29,7 @@ ALONE, TOGETHER = 200, 1_000
 FIRST_ALONE, FIRST_TOGETHER = 200, 600
 _SEED = 20_000
 _PATIENCE_SECONDS = 60.0
+_FEW_TO_SIGN = 500
 
 Series = dict[str, list[float]]
 
@@ -62,7 +63,7 @@ class Node:
 
 
 class Signing:
-    """Signs for many clients on every core while nothing is measured."""
+    """Signs for many clients on every core while nothing is measured; for few, here."""
 
     def __init__(self) -> None:
         self._count = os.cpu_count() or 1
@@ -70,6 +71,8 @@ class Signing:
 
     def requests(self, numbers: Sequence[int], port: int) -> list[bytes]:
         """One request for each number of a client; every second acts for an organisation that delegated to it."""
+        if len(numbers) <= _FEW_TO_SIGN:
+            return sign_for(numbers, port)
         size = -(-len(numbers) // self._count)
         shares = [numbers[start : start + size] for start in range(0, len(numbers), size)]
         return [request for part in self._pool.map(sign_for, shares, [port] * len(shares)) for request in part]
@@ -116,29 +119,37 @@ def start_often(every: Sequence[Sized], found: list[Series], times: int) -> None
 
 
 class Tokens:
-    """Asks nodes for tokens and notes in `found`, one series of figures for each node, what came of it."""
+    """Asks nodes for tokens and notes in `found`, one series of figures for each node, what came of it.
 
-    def __init__(self, every: Sequence[Sized], nodes: Sequence[Node], signing: Signing, found: list[Series]) -> None:
+    `share` is how many of the usual requests are made.
+    """
+
+    def __init__(
+        self, every: Sequence[Sized], nodes: Sequence[Node], signing: Signing, found: list[Series], share: float = 1.0
+    ) -> None:
         self._every, self._nodes, self._signing, self._found = every, nodes, signing, found
+        self._share = share
         self._random = random.Random(_SEED)
 
     def first_touch(self) -> None:
         """Ask for clients whom the node has not met since it started, each once."""
-        met = [
-            self._random.sample(range(sized.registry.clients), FIRST_ALONE + FIRST_TOGETHER) for sized in self._every
-        ]
-        self._ask("first", lambda place: met[place][:FIRST_ALONE], lambda place: met[place][FIRST_ALONE:], turn=0)
+        first, then = self._some(FIRST_ALONE), self._some(FIRST_TOGETHER)
+        met = [self._random.sample(range(sized.registry.clients), first + then) for sized in self._every]
+        self._ask("first", lambda place: met[place][:first], lambda place: met[place][first:], turn=0)
 
     def turn(self, turn: int) -> None:
         """Ask once for the same hundred clients again and again, and once for any client there is."""
-        self._ask("hot", self._hot(ALONE), self._hot(TOGETHER), turn)
-        self._ask("any", self._any(ALONE), self._any(TOGETHER), turn)
+        self._ask("hot", self._hot(self._some(ALONE)), self._hot(self._some(TOGETHER)), turn)
+        self._ask("any", self._any(self._some(ALONE)), self._any(self._some(TOGETHER)), turn)
 
     def warm_up(self) -> None:
         """Meet the hundred clients, directly and as suppliers."""
         for place, node in enumerate(self._nodes):
             numbers = [number for number in self._hot(HOT_CLIENTS)(place) for _ in range(2)]
             drive(node.port, self._signing.requests(numbers, node.port), CONNECTIONS, _PATIENCE_SECONDS)
+
+    def _some(self, usual: int) -> int:
+        return max(round(self._share * usual), CONNECTIONS)
 
     def _hot(self, count: int) -> Callable[[int], list[int]]:
         def numbers(place: int) -> list[int]:
