@@ -31,9 +31,15 @@ class NewAccessRequest:
 
 
 async def ask(
-    store: RegistryStore, actor: Actor, now: int, *, new: NewAccessRequest, new_id: Callable[[], str]
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    new: NewAccessRequest,
+    new_id: Callable[[], str],
+    reason: str = "",
 ) -> AccessRequest:
-    """Ask for a scope that the actor can see; the owner's rule may approve at once.
+    """Ask for a scope that the actor can see; the owner's rule may approve at once. `reason` is for the change log.
 
     A rule never overrules the owner: who was denied waits for an answer. Raises Refusal INVALID, NOT_FOUND, or
     CONFLICT when there is nothing to ask for, or too many requests wait already.
@@ -42,7 +48,7 @@ async def ask(
     rights.own(actor, "organisation", consumer)
     purpose = _said(new.purpose, "purpose")
     legal_basis = _said(new.legal_basis, "legal basis")
-    async with rights.change(store, actor, now, asking=True) as change:
+    async with rights.change(store, actor, now, reason, asking=True) as change:
         await rights.organisation(change, consumer)
         scope = await rights.visible_scope(change, actor, new.scope)
         present = await change.get(Ref("access", scope.name, consumer))
@@ -59,14 +65,18 @@ async def ask(
     return request
 
 
-async def approve(store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str = "") -> AccessRequest:
-    """Let the consumer have the scope. The scope's owner may; `answer` is for the consumer and the change log.
+async def approve(
+    store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str = "", reason: str = ""
+) -> AccessRequest:
+    """Let the consumer have the scope. The scope's owner may; `answer` is for the consumer.
+
+    The change log gets the `reason`, or without one the answer.
 
     Raises Refusal NOT_FOUND, NOT_ALLOWED, INVALID, or CONFLICT if it was decided otherwise or the scope or consumer is
     deactivated. Done again, it changes nothing.
     """
     said = text.line(answer, "answer")
-    async with rights.change(store, actor, now, said) as change:
+    async with rights.change(store, actor, now, reason or said) as change:
         request, scope = await rights.access_request(change, actor, request_id)
         _require(actor, scope.owner_orgno)
         if not scope.active:
@@ -75,14 +85,16 @@ async def approve(store: RegistryStore, actor: Actor, now: int, *, request_id: s
         return await _decide(change, request, replace(request, state="APPROVED", decided_at=now, answer=said))
 
 
-async def deny(store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str) -> AccessRequest:
-    """Refuse the consumer the scope, and say why. The scope's owner may.
+async def deny(
+    store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str, reason: str = ""
+) -> AccessRequest:
+    """Refuse the consumer the scope, and say why. The scope's owner may; `answer` and `reason` as of `approve`.
 
     Raises Refusal NOT_FOUND, NOT_ALLOWED, INVALID without an answer, or CONFLICT if it was decided otherwise. Done
     again, it changes nothing.
     """
     said = text.line(answer, "reason", required=True)
-    async with rights.change(store, actor, now, said) as change:
+    async with rights.change(store, actor, now, reason or said) as change:
         request, scope = await rights.access_request(change, actor, request_id)
         _require(actor, scope.owner_orgno)
         return await _decide(change, request, replace(request, state="DENIED", decided_at=now, answer=said))
@@ -106,11 +118,19 @@ async def read(store: RegistryStore, actor: Actor, *, request_id: str) -> Access
 
 
 async def made(
-    store: RegistryStore, actor: Actor, *, window: Window, orgno: str | None = None, state: str | None = None
+    store: RegistryStore,
+    actor: Actor,
+    *,
+    window: Window,
+    orgno: str | None = None,
+    scope: str | None = None,
+    state: str | None = None,
 ) -> Page[AccessRequest]:
     """Requests of one organisation, or of all for the operator, by id; for an organisation, its own."""
     asked, shown = rights.concerned(actor, orgno), window.bounded
-    found = await store.access_request_page(shown.and_one_more, consumer_orgno=asked, state=state)
+    if scope is not None and not text.fit(scope):
+        return Page(())
+    found = await store.access_request_page(shown.and_one_more, consumer_orgno=asked, scope=scope, state=state)
     return paged(found, shown, _key)
 
 

@@ -28,9 +28,15 @@ class NewPrefixRequest:
 
 
 async def ask(
-    store: RegistryStore, actor: Actor, now: int, *, new: NewPrefixRequest, new_id: Callable[[], str]
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    new: NewPrefixRequest,
+    new_id: Callable[[], str],
+    reason: str = "",
 ) -> PrefixRequest:
-    """Ask for a prefix.
+    """Ask for a prefix. `reason` is for the change log.
 
     Raises Refusal INVALID, NOT_FOUND, or CONFLICT when it is taken or asked for, looks like one of somebody else's,
     or too many requests wait already.
@@ -41,7 +47,7 @@ async def ask(
     if not purpose:
         raise text.invalid("The purpose is empty")
     asked = PrefixRequest(new_id(), prefixes.name(new.prefix), orgno, purpose, "REQUESTED", now)
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         await rights.organisation(change, orgno)
         await _refuse_taken(change, asked)
         if await change.waiting(orgno) >= MOST_WAITING:
@@ -52,15 +58,19 @@ async def ask(
     return asked
 
 
-async def approve(store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str = "") -> PrefixRequest:
-    """Give the prefix to whoever asked for it, for ever. The operator may.
+async def approve(
+    store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str = "", reason: str = ""
+) -> PrefixRequest:
+    """Give the prefix to whoever asked for it, for ever. The operator may; `answer` is for whoever asked.
+
+    The change log gets the `reason`, or without one the answer.
 
     Raises Refusal NOT_ALLOWED, NOT_FOUND, INVALID, or CONFLICT if it was decided otherwise, or was taken meanwhile.
     Done again, it changes nothing.
     """
     rights.operator(actor)
     said = text.line(answer, "answer")
-    async with rights.change(store, actor, now, said) as change:
+    async with rights.change(store, actor, now, reason or said) as change:
         present = await rights.prefix_request(change, actor, request_id)
         if present.state == "APPROVED":
             return present
@@ -74,14 +84,16 @@ async def approve(store: RegistryStore, actor: Actor, now: int, *, request_id: s
     return approved
 
 
-async def deny(store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str) -> PrefixRequest:
-    """Refuse the prefix, and say why. The operator may.
+async def deny(
+    store: RegistryStore, actor: Actor, now: int, *, request_id: str, answer: str, reason: str = ""
+) -> PrefixRequest:
+    """Refuse the prefix, and say why. The operator may; `answer` and `reason` as of `approve`.
 
     Raises Refusal NOT_ALLOWED, NOT_FOUND, INVALID without an answer, or CONFLICT. Done again, it changes nothing.
     """
     rights.operator(actor)
     said = text.line(answer, "reason", required=True)
-    async with rights.change(store, actor, now, said) as change:
+    async with rights.change(store, actor, now, reason or said) as change:
         present = await rights.prefix_request(change, actor, request_id)
         return await _close(change, present, replace(present, state="DENIED", decided_at=now, answer=said))
 

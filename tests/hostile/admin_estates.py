@@ -75,6 +75,8 @@ class Land:
         prefix = registry.prefix(f"p{mark}", owner)
         scope = registry.scope(f"{prefix}:s{mark}", delegable=True, visibility="PRIVATE", description=f"about {mark}")
         registry.grant(scope, owner)
+        wanted, asked = (registry.scope(f"{prefix}:{one}{mark}", visibility="PRIVATE") for one in ("w", "a"))
+        requests = (registry.ask(asked, owner), registry.ask_prefix(f"q{mark}", owner))
         client = registry.client(scope, org=owner, client_id=f"id-{mark}")
         registry.on_behalf_of(client, f"obo-{mark}")
         supplier = registry.organisation()
@@ -94,6 +96,9 @@ class Land:
             "prefix": prefix,
             "delegation_id": delegation,
             "webhook_id": webhook,
+            "wanted": wanted,
+            "access_request_id": requests[0],
+            "prefix_request_id": requests[1],
             "onbehalfof_id": f"obo-{mark}",
             "orgno": owner,
             "client_orgno": owner,
@@ -102,7 +107,9 @@ class Land:
             "cursor": "AAAA",
         }
         return Estate(
-            administrator, ids, (mark, client.key.kid, str(client.key.jwk.get("x")), delegation, supplier, webhook)
+            administrator,
+            ids,
+            (mark, client.key.kid, str(client.key.jwk.get("x")), delegation, supplier, webhook, *requests),
         )
 
 

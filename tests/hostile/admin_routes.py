@@ -18,7 +18,12 @@ from tests.support.keys import make_key
 DOCUMENT: Final = description(admin_api(None, ""))
 # A number with the right check digit that no test registers.
 NO_ORGANISATION: Final = "987654325"
-OPERATORS_ONLY: Final = ("/api/v1/organisations", "/api/v1/prefixes")
+OPERATORS_ONLY: Final = (
+    "/api/v1/organisations",
+    "/api/v1/prefixes",
+    "/api/v1/prefix-requests/{prefix_request_id}/approve",
+    "/api/v1/prefix-requests/{prefix_request_id}/deny",
+)
 
 Ids = Mapping[str, str]
 
@@ -77,12 +82,25 @@ _ENTRY: Final = (Attack(("client_id", "onbehalfof_id")), Attack(("client_id",)),
 _SCOPE: Final = (Attack(("scope",)),)
 _DELEGATION: Final = (Attack(("delegation_id",)),)
 _WEBHOOK: Final = (Attack(("webhook_id",)),)
+_ACCESS_REQUEST: Final = (Attack(("access_request_id",)),)
+_PREFIX_REQUEST: Final = (Attack(("prefix_request_id",)),)
+_PREFIX_DECISION: Final = (Attack(("prefix_request_id",), found=403),)
 _ORGANISATION: Final = (Attack(("orgno",), found=403),)
 _PREFIX: Final = (Attack(("prefix",), found=403),)
 
 # Each operation of the document, with every way in which it takes ids of records that may be another's.
 ATTACKS: Final[Mapping[str, tuple[Attack, ...]]] = MappingProxyType(
     {
+        "GET /api/v1/access-requests": (
+            Attack(("orgno",)),
+            Attack(("scope",), found=200),
+            Attack(("cursor",), found=400),
+        ),
+        "POST /api/v1/access-requests": (Attack(body=("consumer_orgno",)), Attack(body=("wanted",))),
+        "GET /api/v1/access-requests/{access_request_id}": _ACCESS_REQUEST,
+        "POST /api/v1/access-requests/{access_request_id}/approve": _ACCESS_REQUEST,
+        "POST /api/v1/access-requests/{access_request_id}/deny": _ACCESS_REQUEST,
+        "POST /api/v1/access-requests/{access_request_id}/withdraw": _ACCESS_REQUEST,
         "GET /api/v1/changes": (Attack(("orgno",)), Attack(("cursor",), found=400)),
         "GET /api/v1/clients": (),
         "POST /api/v1/clients": (Attack(body=("client_orgno",)), Attack(body=("scopes",))),
@@ -114,15 +132,25 @@ ATTACKS: Final[Mapping[str, tuple[Attack, ...]]] = MappingProxyType(
         "POST /api/v1/delegations": (Attack(body=("consumer_orgno",)), Attack(body=("scopes",))),
         "GET /api/v1/delegations/{delegation_id}": _DELEGATION,
         "DELETE /api/v1/delegations/{delegation_id}": _DELEGATION,
+        "GET /api/v1/expiring-keys": (Attack(("orgno",)), Attack(("cursor",), found=400)),
         "GET /api/v1/organisations": (Attack(("cursor",), found=403),),
         "POST /api/v1/organisations": (Attack(body=("orgno",), found=403),),
         "GET /api/v1/organisations/{orgno}": _ORGANISATION,
         "PATCH /api/v1/organisations/{orgno}": _ORGANISATION,
         "GET /api/v1/prefix": (),
+        "GET /api/v1/prefix-requests": (Attack(("orgno",)), Attack(("cursor",), found=400)),
+        "POST /api/v1/prefix-requests": (Attack(body=("orgno",)),),
+        "GET /api/v1/prefix-requests/{prefix_request_id}": _PREFIX_REQUEST,
+        "POST /api/v1/prefix-requests/{prefix_request_id}/approve": _PREFIX_DECISION,
+        "POST /api/v1/prefix-requests/{prefix_request_id}/deny": _PREFIX_DECISION,
+        "POST /api/v1/prefix-requests/{prefix_request_id}/withdraw": _PREFIX_REQUEST,
         "GET /api/v1/prefixes": (Attack(("cursor",), found=403),),
         "POST /api/v1/prefixes": (Attack(body=("prefix",), found=403),),
         "GET /api/v1/prefixes/{prefix}": _PREFIX,
         "PATCH /api/v1/prefixes/{prefix}": _PREFIX,
+        "GET /api/v1/scope-terms": (Attack(("prefix",), found=200), Attack(("cursor",), found=400)),
+        "GET /api/v1/scope-terms/{scope}": _SCOPE,
+        "PATCH /api/v1/scope-terms/{scope}": _SCOPE,
         "GET /api/v1/scopes": _SCOPE,
         "POST /api/v1/scopes": (Attack(body=("prefix",)),),
         "PUT /api/v1/scopes": _SCOPE,
@@ -152,6 +180,9 @@ def unknown_ids() -> Ids:
         "prefix": "nobody",
         "delegation_id": "nobody",
         "webhook_id": "nobody",
+        "wanted": "nobody:nothing",
+        "access_request_id": "nobody",
+        "prefix_request_id": "nobody",
         "onbehalfof_id": "nobody",
         "orgno": NO_ORGANISATION,
         "client_orgno": NO_ORGANISATION,
@@ -187,6 +218,20 @@ def body_of(call: Call, ids: Ids) -> Any:
         "/api/v1/webhooks": {"url": "https://hooks.example.org/", "kinds": ["client"], "orgno": ids["orgno"]},
         "/api/v1/webhooks/{webhook_id}": {"active": False},
         "/api/v1/webhooks/{webhook_id}/dead-letters/resend": {"seqs": [1]},
+    }
+    bodies |= {
+        "/api/v1/access-requests": {
+            "scope": ids["wanted"],
+            "consumer_orgno": ids["consumer_orgno"],
+            "purpose": "a purpose",
+            "legal_basis": "a law",
+        },
+        "/api/v1/access-requests/{access_request_id}/approve": {"answer": "Welcome"},
+        "/api/v1/access-requests/{access_request_id}/deny": {"answer": "No basis"},
+        "/api/v1/prefix-requests": {"prefix": f"{ids['prefix']}a", "orgno": ids["orgno"], "purpose": "a purpose"},
+        "/api/v1/prefix-requests/{prefix_request_id}/approve": {"answer": "Welcome"},
+        "/api/v1/prefix-requests/{prefix_request_id}/deny": {"answer": "Not yours"},
+        "/api/v1/scope-terms/{scope}": {"contact": "api@example.org", "approval": "any"},
     }
     bodies["/api/v1/clients/{client_id}"] = bodies["/api/v1/clients"]
     if call.path == "/api/v1/scopes":

@@ -21,11 +21,13 @@ from authserver.oauth import orgno as numbers
 from authserver.oauth.models import Ref, Scope
 from authserver.registry import (
     access,
+    access_requests,
     clients,
     delegations,
     keys,
     onbehalfof,
     organisations,
+    prefix_requests,
     prefixes,
     scopes,
     webhooks,
@@ -177,6 +179,16 @@ class Registrar:
     def revoke(self, scope: str, consumer: str) -> None:
         """Take it away."""
         self._do(access.revoke, scope=scope, consumer_orgno=consumer)
+
+    def ask(self, scope: str, consumer: str) -> str:
+        """Ask for a scope on behalf of an organisation; return the request's id."""
+        new = access_requests.NewAccessRequest(scope, consumer, f"purpose of {scope}", f"basis of {scope}")
+        return self._do(access_requests.ask, new=new, new_id=lambda: token_hex(8)).id
+
+    def ask_prefix(self, prefix: str, orgno: str) -> str:
+        """Ask for a prefix on behalf of an organisation; return the request's id."""
+        new = prefix_requests.NewPrefixRequest(prefix, orgno, f"purpose of {prefix}")
+        return self._do(prefix_requests.ask, new=new, new_id=lambda: token_hex(8)).id
 
     def delegate(self, consumer: str, supplier: str, *names: str, valid_to: int | None = None) -> str:
         """Delegate delegable scopes; return the delegation's id."""

@@ -14,14 +14,18 @@ from pydantic import BaseModel
 
 from authserver.web.admin import (
     access,
+    access_requests,
     changes,
     client_keys,
     clients,
     delegations,
+    expiring_keys,
     onbehalfof,
     organisations,
+    prefix_requests,
     prefixes,
     public,
+    scope_terms,
     scopes,
     webhooks,
 )
@@ -40,7 +44,17 @@ COMPATIBLE: Final = (
     public.router,
     scopes.router,
 )
-OUR_OWN: Final = (changes.router, delegations.router, organisations.router, prefixes.router, webhooks.router)
+OUR_OWN: Final = (
+    access_requests.router,
+    changes.router,
+    delegations.router,
+    expiring_keys.router,
+    organisations.router,
+    prefix_requests.router,
+    prefixes.router,
+    scope_terms.router,
+    webhooks.router,
+)
 _ROOTS: Final = ("/api/", "/clients", "/scopes", "/prefix", "/delegationsources", "/organizations")
 _PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
