@@ -24,10 +24,14 @@ from tillit.core.refresh import RefreshPolicy
 from tillit.core.request import TokenRequest
 from tillit.core.requirements import AllOf, AnyOf
 from tillit.core.retry import RetryPolicy
+from tillit.core.statement import DelegationStatement, Evidence, InvalidStatement
+from tillit.core.status_list import Status, StatusList, StatusReference
 from tillit.core.token import Token
 from tillit.errors import ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.jwks import JwksSource, JwksStatus
 from tillit.signers import Signer
+from tillit.statements import StatementVerifier, sign_consent, verify_statement
+from tillit.status_lists import StatusLists, StatusUnavailable
 from tillit.store import MemoryStore, TokenStore
 from tillit.validator import TokenValidator, check_access
 from tillit.version import __version__
@@ -45,9 +49,12 @@ __all__ = [
     "ClientConfig",
     "Clock",
     "ConfigError",
+    "DelegationStatement",
     "Discovery",
+    "Evidence",
     "InsufficientScope",
     "InvalidRequest",
+    "InvalidStatement",
     "InvalidToken",
     "JwksLimits",
     "JwksSource",
@@ -62,6 +69,12 @@ __all__ = [
     "Rejected",
     "RetryPolicy",
     "Signer",
+    "StatementVerifier",
+    "Status",
+    "StatusList",
+    "StatusLists",
+    "StatusReference",
+    "StatusUnavailable",
     "SystemClock",
     "Throttled",
     "TillitError",
@@ -75,5 +88,7 @@ __all__ = [
     "__version__",
     "bearer_token",
     "check_access",
+    "sign_consent",
     "signers",
+    "verify_statement",
 ]

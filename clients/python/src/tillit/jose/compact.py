@@ -30,13 +30,13 @@ class UnverifiedJwt:
     signature: bytes
 
 
-def read_compact(token: str) -> UnverifiedJwt:
-    """Take a compact JWS with JSON claims apart.
+def read_compact(token: str, most: int = MAX_TOKEN) -> UnverifiedJwt:
+    """Take a compact JWS of at most `most` characters, with JSON claims, apart.
 
     Raises MalformedJose when it is too large, is not three strict base64url parts, has a header member that may not
     be there, or lacks `alg` or `kid`. `typ` is returned in lower case without `application/` (RFC 7515 section 4.1.9).
     """
-    if not isinstance(token, str) or len(token) > MAX_TOKEN:
+    if not isinstance(token, str) or len(token) > most:
         raise MalformedJose("the token is too large")
     parts = token.split(".", 3)
     if len(parts) != 3 or not all(parts):

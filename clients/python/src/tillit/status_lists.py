@@ -1,0 +1,169 @@
+"""Status lists of an authority, fetched when they are needed and kept as long as they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+
+from tillit.access_errors import InvalidToken
+from tillit.clock import Clock, SystemClock
+from tillit.core.authority import check_url
+from tillit.core.response import Reply
+from tillit.core.status_list import MAX_STATUS_TOKEN, STATUS_LIST_TYPE, Status, StatusList, StatusReference
+from tillit.errors import ConfigError, TillitError
+from tillit.flights import Flights
+from tillit.forksafe import ForkSafeLock
+from tillit.jose import algorithms
+from tillit.jose.algorithms import PublicKey
+from tillit.jose.compact import UnverifiedJwt, read_compact
+from tillit.jose.encoding import MalformedJose
+from tillit.jwks import JwksSource
+from tillit.transport import AsyncTransport, Transport, Unreachable
+
+_ACCEPT: Final = {"Accept": f"application/{STATUS_LIST_TYPE}"}
+
+
+class StatusUnavailable(TillitError):
+    """The status cannot be had, so that nothing is known to be good. Trying again later may work."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    listed: StatusList
+    fresh_until: float
+
+
+class StatusLists:
+    """The status lists that an authority signs with the keys of `jwks`. Safe to share between threads and tasks.
+
+    A list is fetched once by however many ask, and asked for again when its `ttl` is over; it is never believed beyond
+    its own end. Up to `capacity` lists are kept. `within` bounds a fetch, in seconds.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        jwks: JwksSource,
+        *,
+        http: httpx2.Client | None = None,
+        async_http: httpx2.AsyncClient | None = None,
+        clock: Clock | None = None,
+        capacity: int = 16,
+        within: float = 5.0,
+    ) -> None:
+        if capacity < 1 or within <= 0:
+            raise ConfigError("capacity must be at least 1, within positive")
+        self._issuer = issuer
+        self._jwks = jwks
+        self._transport, self._async_transport = Transport(http), AsyncTransport(async_http)
+        self._clock: Clock = clock or SystemClock()
+        self._capacity = capacity
+        self._within = within
+        self._lock = ForkSafeLock()
+        self._kept: dict[str, _Kept] = {}
+        self._flights: Flights[StatusList] = Flights()
+
+    def status(self, reference: StatusReference) -> Status:
+        """The status now; may wait for a fetch. Raises StatusUnavailable."""
+        found = self._fresh(reference.uri)
+        if found is None:
+            uri = reference.uri
+            try:
+                found = self._flights.run(uri, lambda: self._fetch(uri), 3 * self._within)
+            except TillitError as error:
+                raise _unavailable(error) from None
+        return _at(found, reference.index)
+
+    async def astatus(self, reference: StatusReference) -> Status:
+        """The same, awaited."""
+        found = self._fresh(reference.uri)
+        if found is None:
+            uri = reference.uri
+            try:
+                found = await self._flights.arun(uri, lambda: self._afetch(uri), 3 * self._within)
+            except TillitError as error:
+                raise _unavailable(error) from None
+        return _at(found, reference.index)
+
+    def _fresh(self, uri: str) -> StatusList | None:
+        with self._lock:
+            kept = self._kept.get(uri)
+        if kept is None or self._clock.monotonic() >= kept.fresh_until:
+            return None
+        return kept.listed if kept.listed.is_current(int(self._clock.time())) else None
+
+    def _fetch(self, uri: str) -> StatusList:
+        self._check_address(uri)
+        reply = self._transport.send("GET", uri, within=self._within, max_bytes=MAX_STATUS_TOKEN, headers=_ACCEPT)
+        found = _read(reply)
+        return self._keep(uri, found, self._jwks.key(found.kid, found.alg))
+
+    async def _afetch(self, uri: str) -> StatusList:
+        self._check_address(uri)
+        send = self._async_transport.send
+        reply = await send("GET", uri, within=self._within, max_bytes=MAX_STATUS_TOKEN, headers=_ACCEPT)
+        found = _read(reply)
+        return self._keep(uri, found, await self._jwks.akey(found.kid, found.alg))
+
+    def _check_address(self, uri: str) -> None:
+        """A statement is signed, yet it sends nobody to another host than its issuer's."""
+        issuer = check_url(self._issuer, "issuer", allow_http=True)
+        found = check_url(uri, "status list", allow_http=issuer.scheme == "http")
+        if (found.scheme, found.netloc) != (issuer.scheme, issuer.netloc):
+            raise ConfigError("the status list is not at the issuer's address")
+
+    def _keep(self, uri: str, found: UnverifiedJwt, key: PublicKey) -> StatusList:
+        listed = verify_status_list(found, key, uri, int(self._clock.time()), issuer=self._issuer)
+        with self._lock:
+            self._kept.pop(uri, None)
+            while len(self._kept) >= self._capacity:
+                del self._kept[next(iter(self._kept))]
+            self._kept[uri] = _Kept(listed, self._clock.monotonic() + listed.fresh_for())
+        return listed
+
+
+def read_status_token(text: str) -> UnverifiedJwt:
+    """Take a status list token apart, of which nothing is proven yet. Raises StatusUnavailable."""
+    try:
+        found = read_compact(text, MAX_STATUS_TOKEN)
+    except MalformedJose as error:
+        raise StatusUnavailable(f"the status list: {error}") from None
+    if found.typ != STATUS_LIST_TYPE:
+        raise StatusUnavailable("the status list is not of the type that it should be")
+    return found
+
+
+def verify_status_list(found: UnverifiedJwt, key: PublicKey, uri: str, now: int, *, issuer: str) -> StatusList:
+    """The list in a token that `issuer` signed with `key`, good at `now`. Raises StatusUnavailable."""
+    if not algorithms.verify(found.alg, key, found.signing_input, found.signature):
+        raise StatusUnavailable("the signature of the status list is not valid")
+    if found.claims.get("iss", issuer) != issuer:
+        raise StatusUnavailable("the status list is another authority's")
+    try:
+        listed = StatusList.parse(found.claims, uri)
+    except MalformedJose as error:
+        raise StatusUnavailable(str(error)) from None
+    if not listed.is_current(now, leeway=10):
+        raise StatusUnavailable("the status list has expired, or is from the future")
+    return listed
+
+
+def _read(reply: Reply) -> UnverifiedJwt:
+    if reply.status != 200:
+        raise Unreachable(f"the status list: HTTP {reply.status}")
+    return read_status_token(reply.body.decode("ascii", "replace"))
+
+
+def _at(listed: StatusList, index: int) -> Status:
+    try:
+        return listed.status(index)
+    except MalformedJose as error:
+        raise StatusUnavailable(str(error)) from None
+
+
+def _unavailable(error: TillitError) -> StatusUnavailable:
+    # An unknown key id is no fault of a caller's token here.
+    reason = "its key is not known" if isinstance(error, InvalidToken) else str(error)
+    return error if isinstance(error, StatusUnavailable) else StatusUnavailable(f"the status list: {reason}")
