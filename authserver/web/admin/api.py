@@ -33,6 +33,7 @@ from authserver.web.admin.body import Bounded
 from authserver.web.admin.calling import ReplayedAnswer
 from authserver.web.admin.faults import install
 from authserver.web.admin.ports import Parts
+from authserver.web.admin.public_lists import PublicLists
 from authserver.web.asgi import App
 
 COMPATIBLE: Final = (
@@ -127,6 +128,7 @@ def admin_api(parts: Parts | None, version: str) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.parts = parts
+    app.state.public_lists = None if parts is None else PublicLists(parts)
     for router in COMPATIBLE:
         app.include_router(router, prefix="/api/v1", responses=_failures(ApiErrorResponse))
         app.include_router(router, include_in_schema=False)
