@@ -60,9 +60,7 @@ def needed_above(facts: Facts) -> set[Ref]:
 
 
 def source_to_ask(client: Client, assertion: SignedAssertion, facts: Facts, issuer: str) -> str | None:
-    """Name the register of another authority that must prove the delegation; None if there is none, or no one."""
-    if assertion.consumer_org is None:
-        return None
+    """Name the one register of another authority that must prove what is delegated here; None if there is no such."""
     scopes = (facts.get(Ref("scope", name)) for name in client.scopes.intersection(assertion.scopes))
     sources = {scope.delegation_source for scope in scopes if isinstance(scope, Scope)}
     return sources.pop() if len(sources) == 1 and issuer not in sources else None
