@@ -203,7 +203,9 @@ def _delegations(facts: Facts, consumer: str, supplier: str) -> Iterator[Delegat
 def _covers(delegation: Delegation, scope: Scope, now: int) -> bool:
     return (
         delegation.status == "active"
+        and delegation.parent_id is None
         and scope.name in delegation.scopes
+        and (not scope.delegation_suppliers or delegation.supplier_orgno in scope.delegation_suppliers)
         and delegation.valid_from <= now < delegation.valid_to
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from authserver.oauth.cases import AccessRequest, PrefixRequest, Webhook
+from authserver.oauth.delegation import Delegation, DelegationStatus, Package, Step
 from authserver.oauth.evidence import DelegationSource
 from authserver.oauth.refs import Ref, RefKind
 
@@ -28,6 +29,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Organisation",
+    "Package",
     "Prefix",
     "PrefixRequest",
     "Record",
@@ -35,12 +37,12 @@ __all__ = [
     "RefKind",
     "Scope",
     "ScopeAccess",
+    "Step",
     "VerificationKey",
     "Webhook",
 ]
 
 AccessState = Literal["REQUESTED", "APPROVED", "DENIED"]
-DelegationStatus = Literal["proposed", "active", "suspended", "revoked"]
 Approval = Literal["owner", "listed", "any"]
 
 
@@ -83,6 +85,10 @@ class Scope:
     `approval` tells who answers a request for access: the owner, or its rule at once, for everybody (`any`) or for the
     `approved_consumers` (`listed`). The rule answers requests only; what admits is the access it leads to. At
     `review_at` (seconds) the owner wants to look at the terms again; `contact` is whom to ask.
+
+    Delegations of the scope last `delegation_max_life` seconds at most (0: the ceiling), need the owner's own consent
+    with `delegation_consent`, go to `delegation_suppliers` alone if there are any, and may be handed on by their
+    supplier `redelegation_depth` times.
     """
 
     name: str
@@ -102,6 +108,10 @@ class Scope:
     approved_consumers: tuple[str, ...] = ()
     review_at: int | None = None
     contact: str | None = None
+    delegation_max_life: int = 0
+    delegation_consent: bool = False
+    delegation_suppliers: tuple[str, ...] = ()
+    redelegation_depth: int = 0
 
     @property
     def ref(self) -> Ref:
@@ -171,26 +181,8 @@ class Client:
         return Ref("client", self.client_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Delegation:
-    """A consumer's mandate to one supplier for some scopes, from `valid_from` until before `valid_to`."""
-
-    id: str
-    consumer_orgno: str
-    supplier_orgno: str
-    scopes: frozenset[str]
-    valid_from: int
-    valid_to: int
-    status: DelegationStatus = "active"
-
-    @property
-    def ref(self) -> Ref:
-        """The name under which this record changes."""
-        return Ref("delegations", self.consumer_orgno, self.supplier_orgno)
-
-
 Delegations = tuple[Delegation, ...]
 Case = AccessRequest | PrefixRequest | Webhook
-Record = Organisation | Prefix | Scope | ScopeAccess | Client | Delegation | DelegationSource | Case
-Fact = Organisation | Prefix | Scope | ScopeAccess | Client | Delegations | DelegationSource | Case | None
+Record = Organisation | Prefix | Scope | ScopeAccess | Client | Delegation | Package | DelegationSource | Case
+Fact = Organisation | Prefix | Scope | ScopeAccess | Client | Delegations | Package | DelegationSource | Case | None
 Facts = Mapping[Ref, Fact]

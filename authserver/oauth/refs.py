@@ -14,6 +14,7 @@ RefKind = Literal[
     "access_request",
     "prefix_request",
     "webhook",
+    "package",
     "delegation_source",
 ]
 
@@ -22,8 +23,8 @@ class Ref(NamedTuple):
     """The name of one registry record.
 
     `organisation(orgno)`, `prefix(prefix)`, `scope(name)`, `access(scope, consumer orgno)`, `client(client_id)`,
-    `access_request(id)`, `prefix_request(id)`, `webhook(id)`, `delegation_source(issuer)` and
-    `delegations(consumer orgno, supplier orgno)`, the last naming every delegation between the two.
+    `access_request(id)`, `prefix_request(id)`, `webhook(id)`, `package(name)`, `delegation_source(issuer)`
+    and `delegations(consumer orgno, supplier orgno)`, the last naming every delegation between the two.
     """
 
     kind: RefKind

@@ -1,80 +1,103 @@
-"""Delegations: a consumer's mandate to one supplier for some scopes, limited in time and revocable by both."""
+"""Delegations: a consumer's mandate to one supplier for some scopes, limited in time and revocable by both.
+
+Either side may propose one, and a consumer may give one at once. It is decided on in `delegation_decisions`, stopped
+in `delegation_ending`, and handed on to a further supplier in `redelegation`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.limits import DELEGATION_LIFE, DELEGATION_LIFE_CEILING
-from authserver.oauth.models import Delegation
-from authserver.registry import rights, text
+from authserver.oauth.delegation import Delegation
+from authserver.oauth.models import Scope
+from authserver.registry import delegation_rules as rules
+from authserver.registry import packages, rights, text
+from authserver.registry.delegation_ending import revoke
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
 
+__all__ = ["NewDelegation", "add", "listed", "page", "propose", "read", "revoke"]
+
 
 @dataclass(frozen=True, slots=True)
 class NewDelegation:
-    """What a consumer wants to delegate. Without `valid_to` (seconds) it lasts a year."""
+    """What is to be delegated: scopes, or the scopes that a package has now. Without `valid_to` (seconds) for a year.
+
+    `purpose` is for both sides, `mandate` says by what right whoever makes it may.
+    """
 
     consumer_orgno: str
     supplier_orgno: str
-    scopes: Collection[str]
+    scopes: Collection[str] = ()
     valid_to: int | None = None
+    package: str | None = None
+    purpose: str = ""
+    mandate: str = ""
 
 
 async def add(
     store: RegistryStore, actor: Actor, now: int, *, new: NewDelegation, issuer: str, new_id: Callable[[], str]
 ) -> Delegation:
-    """Delegate scopes whose delegations are proved by this authority, `issuer`.
+    """Delegate scopes whose delegations are proved by this authority, `issuer`, at once. The consumer may.
 
-    The consumer need not have access to the scopes yet: a token needs both. Raises Refusal INVALID, NOT_FOUND,
-    NOT_DELEGABLE, or CONFLICT when an organisation or scope is deactivated or a scope is delegated already.
+    It stays proposed while the consent of a scope's owner is missing. The consumer need not have access to the scopes
+    yet: a token needs both. Raises Refusal INVALID, NOT_FOUND, NOT_DELEGABLE, or CONFLICT when an organisation or
+    scope is deactivated, a scope is delegated already, or an owner's terms do not allow it.
+    """
+    consumer = number(new.consumer_orgno)
+    rights.own(actor, "organisation", consumer)
+    async with rights.change(store, actor, now, new.mandate) as change:
+        wanted, scopes = await _wanted(change, actor, now, new, issuer, new_id)
+        asked = tuple(owner for owner in rules.owners_to_consent(scopes, actor) if owner != consumer)
+        given = rules.stepped(replace(wanted, proposed_by=consumer, awaits=asked), actor, now, "accepted", new.mandate)
+        given = await rules.come_into_force(change, given, issuer, now)
+        await change.put(given)
+    return given
+
+
+async def propose(
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    new: NewDelegation,
+    issuer: str,
+    new_id: Callable[[], str],
+    proposed_by: str | None = None,
+) -> Delegation:
+    """Propose a delegation, for the consumer to decide on. Consumer or supplier may.
+
+    The operator says for whom of the two, else it is the supplier. Raises Refusal as `add` does.
     """
     consumer, supplier = number(new.consumer_orgno), number(new.supplier_orgno)
-    rights.own(actor, "organisation", consumer)
-    if consumer == supplier:
-        raise text.invalid("An organisation cannot delegate to itself")
-    if not new.scopes:
-        raise text.invalid("A delegation names at least one scope")
-    wanted = Delegation(new_id(), consumer, supplier, frozenset(new.scopes), now, _end(new.valid_to, now))
-    async with rights.change(store, actor, now) as change:
-        await rights.organisation(change, consumer)
-        await rights.organisation(change, supplier)
-        for name in sorted(wanted.scopes):
-            await _delegable(change, actor, name, issuer)
-        await _refuse_overlap(change, wanted, now)
-        await change.put(wanted)
-    return wanted
-
-
-async def revoke(store: RegistryStore, actor: Actor, now: int, *, delegation_id: str, reason: str = "") -> Delegation:
-    """End a delegation at once and for ever; its consumer may, and its supplier may lay it down.
-
-    Raises Refusal NOT_FOUND. Done again, it changes nothing.
-    """
-    async with rights.change(store, actor, now, reason) as change:
-        present = await rights.delegation(change, actor, delegation_id)
-        revoked = replace(present, status="revoked")
-        if revoked != present:
-            await change.put(revoked)
-    return revoked
+    rights.own(actor, "organisation", consumer, supplier)
+    proposer = actor.orgno if actor.kind == "organisation" else number(proposed_by or supplier)
+    if proposer not in (consumer, supplier):
+        raise text.invalid("A delegation is proposed by its consumer or its supplier")
+    async with rights.change(store, actor, now, new.mandate) as change:
+        wanted, scopes = await _wanted(change, actor, now, new, issuer, new_id)
+        asked = tuple(sorted({consumer, *rules.owners_to_consent(scopes, actor)}))
+        proposed = replace(wanted, proposed_by=proposer, awaits=asked)
+        proposed = rules.stepped(proposed, actor, now, "proposed", new.mandate)
+        await change.put(proposed)
+    return proposed
 
 
 async def listed(
     store: RegistryStore, actor: Actor, *, consumer_orgno: str | None = None, supplier_orgno: str | None = None
 ) -> Sequence[Delegation]:
-    """Delegations given by a consumer, held by a supplier, or all; for an organisation, those it gave or holds."""
+    """Delegations on behalf of a consumer, held by a supplier, or all; for an organisation, where it is a party."""
     rows = await store.delegations(
         None if consumer_orgno is None else number(consumer_orgno),
         None if supplier_orgno is None else number(supplier_orgno),
     )
-    return [found for found in rows if rights.is_own(actor, found.consumer_orgno, found.supplier_orgno)]
+    return [found for found in rows if rights.is_own(actor, *rules.parties(found))]
 
 
 async def read(store: RegistryStore, actor: Actor, *, delegation_id: str) -> Delegation:
-    """One delegation that the actor gave or holds. Raises Refusal NOT_FOUND."""
+    """One delegation that concerns the actor. Raises Refusal NOT_FOUND."""
     async with store.reading() as reader:
         return await rights.delegation(reader, actor, delegation_id)
 
@@ -86,42 +109,47 @@ async def page(
     window: Window,
     consumer_orgno: str | None = None,
     supplier_orgno: str | None = None,
+    owner_orgno: str | None = None,
 ) -> Page[Delegation]:
-    """Delegations given by a consumer, held by a supplier, or all, by id; for an organisation, those it gave or holds.
+    """Delegations by id, on behalf of a consumer, held by a supplier, with scopes of an owner, or all.
 
+    For an organisation, those it gave, holds or handed on; with itself as the owner, those with scopes of its own.
     Raises Refusal INVALID.
     """
-    consumer = None if consumer_orgno is None else number(consumer_orgno)
-    supplier = None if supplier_orgno is None else number(supplier_orgno)
+    consumer, supplier, owner = (
+        None if orgno is None else number(orgno) for orgno in (consumer_orgno, supplier_orgno, owner_orgno)
+    )
     party, shown = rights.concerned(actor, None), window.bounded
-    found = await store.delegation_page(shown.and_one_more, consumer, supplier, party)
+    if owner is not None and owner == party:
+        party = None
+    found = await store.delegation_page(shown.and_one_more, consumer, supplier, party, owner)
     return paged(found, shown, lambda delegation: (delegation.id,))
 
 
-async def _delegable(change: Change, actor: Actor, name: str, issuer: str) -> None:
-    scope = await rights.visible_scope(change, actor, name)
-    if not scope.active:
-        raise Refusal(Reason.CONFLICT, value=f"The scope {scope.name} is deactivated by its owner")
-    if scope.delegation_source is None:
-        raise Refusal(Reason.NOT_DELEGABLE, value=scope.name)
-    if scope.delegation_source != issuer:
-        raise text.invalid(f"Delegations of {scope.name} are kept by {scope.delegation_source}, not here")
-
-
-async def _refuse_overlap(change: Change, wanted: Delegation, now: int) -> None:
-    """Let no scope stand in two delegations between the same two, lest one outlive the revocation of the other."""
-    between = await change.get(wanted.ref)
-    for present in between if isinstance(between, tuple) else ():
-        if present.status != "revoked" and present.valid_to > now and present.scopes & wanted.scopes:
-            raise Refusal(
-                Reason.CONFLICT, value=f"The delegation {present.id} has some of these scopes already; revoke it first"
-            )
-
-
-def _end(asked: int | None, now: int) -> int:
-    """Return when the delegation stops. Raises Refusal INVALID."""
-    if asked is None:
-        return now + DELEGATION_LIFE
-    if not now < asked <= now + DELEGATION_LIFE_CEILING:
-        raise text.invalid("A delegation ends in the future, at most ten years from now")
-    return asked
+async def _wanted(
+    change: Change, actor: Actor, now: int, new: NewDelegation, issuer: str, new_id: Callable[[], str]
+) -> tuple[Delegation, list[Scope]]:
+    """Make a proposal of what is asked for, held against everything that must hold, and its scopes."""
+    consumer, supplier = number(new.consumer_orgno), number(new.supplier_orgno)
+    if consumer == supplier:
+        raise text.invalid("An organisation cannot delegate to itself")
+    if bool(new.scopes) == (new.package is not None):
+        raise text.invalid("A delegation names at least one scope, or a package instead")
+    names = frozenset(new.scopes)
+    if new.package is not None:
+        names = (await packages.published(change, new.package)).scopes
+    scopes = await rules.visible_scopes(change, actor, names)
+    wanted = Delegation(
+        new_id(),
+        consumer,
+        supplier,
+        names,
+        valid_from=now,
+        valid_to=rules.end(new.valid_to, now, scopes),
+        status="proposed",
+        purpose=text.prose(new.purpose, "purpose").strip(),
+        package=new.package,
+    )
+    await rules.require_terms(change, wanted, scopes, issuer)
+    await rules.refuse_overlap(change, wanted, now)
+    return wanted, scopes

@@ -12,6 +12,7 @@ from authserver.oauth.models import (
     Delegation,
     DelegationSource,
     Organisation,
+    Package,
     Prefix,
     PrefixRequest,
     Record,
@@ -73,6 +74,8 @@ def _name(record: Record) -> tuple[str, str]:
             return "client", record.client_id
         case Delegation():
             return "delegation", record.id
+        case Package():
+            return "package", record.name
         case DelegationSource():
             return "delegation source", record.issuer
         case AccessRequest() | PrefixRequest() | Webhook():

@@ -107,7 +107,8 @@ async def _held(
     return [
         one
         for one in (between if isinstance(between, tuple) else ())
-        if one.status == "active"
+        if one.parent_id is None
+        and one.status == "active"
         and one.valid_from <= now < one.valid_to
         and asked.scope in one.scopes
     ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
-from authserver.oauth.models import Client, ClientKey, Delegation, Record
+from authserver.oauth.models import Client, ClientKey, Delegation, Package, Record
 
 
 def members(record: Record | ClientKey) -> dict[str, Any]:
@@ -15,8 +15,10 @@ def members(record: Record | ClientKey) -> dict[str, Any]:
     plain = {field.name: getattr(record, field.name) for field in fields(record) if field.name != "verifier"}
     if isinstance(record, Client):
         plain["keys"] = [members(key) for _, key in sorted(record.keys.items())]
-    if isinstance(record, Client | Delegation):
+    if isinstance(record, Client | Delegation | Package):
         plain["scopes"] = sorted(record.scopes)
+    if isinstance(record, Delegation):
+        plain["steps"] = [asdict(step) for step in record.steps]
     return plain
 
 

@@ -12,8 +12,10 @@ from authserver.oauth.models import (
     AccessRequest,
     Client,
     Delegation,
+    DelegationSource,
     Fact,
     Organisation,
+    Package,
     Prefix,
     PrefixRequest,
     Record,
@@ -50,6 +52,9 @@ class Reader(Protocol):
     async def delegation(self, delegation_id: str) -> Delegation | None:
         """Read one delegation by its id."""
 
+    async def concerned(self, delegation_id: str) -> frozenset[str]:
+        """The organisations that a delegation concerns: its parties, who handed it on so far, owners of its scopes."""
+
 
 class Change(Reader, Protocol):
     """One transaction on the registry. Everything put is committed together, with one new policy epoch."""
@@ -74,6 +79,9 @@ class Change(Reader, Protocol):
 
     async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
         """Let a webhook's dead letters with these numbers be sent again; return how many of them there are."""
+
+    async def free_status_index(self) -> int:
+        """Draw an index for the status lists that no delegation has."""
 
     async def put(self, record: Record) -> None:
         """Insert or replace the record, and append what was before and after to the change log."""
@@ -111,8 +119,15 @@ class Pages(Protocol):
         consumer_orgno: str | None = None,
         supplier_orgno: str | None = None,
         party: str | None = None,
+        owner_orgno: str | None = None,
     ) -> Sequence[Delegation]:
-        """Delegations by id; `party` is consumer or supplier."""
+        """Delegations by id; `party` is consumer, supplier or who handed it on, `owner_orgno` owns some scope."""
+
+    async def package_page(self, window: Window, owner_orgno: str | None = None) -> Sequence[Package]:
+        """Packages by name."""
+
+    async def delegation_source_page(self, window: Window) -> Sequence[DelegationSource]:
+        """Registers of other authorities by issuer."""
 
     async def access_request_page(
         self,

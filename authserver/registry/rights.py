@@ -6,10 +6,10 @@ is refused in the words used for one that does not exist. Whatever it puts needs
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, cast
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import (
@@ -18,6 +18,7 @@ from authserver.oauth.models import (
     Delegation,
     Fact,
     Organisation,
+    Package,
     Prefix,
     PrefixRequest,
     Record,
@@ -35,6 +36,7 @@ _NEEDED: Final[Mapping[type[Record], frozenset[Right]]] = MappingProxyType(
         Prefix: frozenset({"apis"}),
         Scope: frozenset({"apis"}),
         ScopeAccess: frozenset({"apis"}),
+        Package: frozenset({"apis"}),
         AccessRequest: frozenset({"apis"}),
         PrefixRequest: frozenset({"apis"}),
         Client: frozenset({"integrations"}),
@@ -63,7 +65,8 @@ async def change(
             own = await transaction.get(Ref("organisation", actor.orgno))
             if not (isinstance(own, Organisation) and own.active):
                 raise Refusal(Reason.NOT_ALLOWED)
-        yield _Rightful(transaction, actor, {**_NEEDED, **_NEEDED_TO_ASK} if asking else _NEEDED)
+        needed = {**_NEEDED, **_NEEDED_TO_ASK} if asking else _NEEDED
+        yield cast("Change", _Rightful(transaction, actor, needed))
 
 
 class _Rightful:
@@ -74,32 +77,8 @@ class _Rightful:
         self._actor = actor
         self._needed = needed
 
-    async def get(self, ref: Ref) -> Fact:
-        return await self._transaction.get(ref)
-
-    async def delegation(self, delegation_id: str) -> Delegation | None:
-        return await self._transaction.delegation(delegation_id)
-
-    async def key_owners(self, thumbprint: str) -> Sequence[str]:
-        return await self._transaction.key_owners(thumbprint)
-
-    async def open_request(self, scope: str, consumer_orgno: str) -> AccessRequest | None:
-        return await self._transaction.open_request(scope, consumer_orgno)
-
-    async def prefix_names(self) -> Sequence[tuple[str, str]]:
-        return await self._transaction.prefix_names()
-
-    async def waiting(self, orgno: str) -> int:
-        return await self._transaction.waiting(orgno)
-
-    async def webhooks(self, orgno: str) -> int:
-        return await self._transaction.webhooks(orgno)
-
-    async def keep_secret(self, webhook_id: str, secret: str) -> None:
-        await self._transaction.keep_secret(webhook_id, secret)
-
-    async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
-        return await self._transaction.send_again(webhook_id, seqs)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transaction, name)
 
     async def put(self, record: Record) -> None:
         """Put a record. Raises Refusal NOT_ALLOWED if the actor lacks the right."""
@@ -199,11 +178,27 @@ async def client(reader: Reader, actor: Actor, client_id: str) -> Client:
 
 
 async def delegation(reader: Reader, actor: Actor, delegation_id: str) -> Delegation:
-    """Read a delegation that the actor gave or holds. Raises Refusal NOT_FOUND."""
-    found = await reader.delegation(delegation_id) if text.fit(delegation_id) else None
+    """Read a delegation that concerns the actor. Raises Refusal NOT_FOUND.
+
+    Its parties are concerned, whoever handed it on so far, and the owners of its scopes. A foreign one is looked up
+    exactly as one that does not exist.
+    """
+    if not text.fit(delegation_id):
+        raise unknown("delegation")
+    concerned_by_it = await reader.concerned(delegation_id)
+    own(actor, "delegation", *concerned_by_it)
+    found = await reader.delegation(delegation_id)
     if found is None:
         raise unknown("delegation")
-    own(actor, "delegation", found.consumer_orgno, found.supplier_orgno)
+    return found
+
+
+async def package(reader: Reader, actor: Actor, name: str) -> Package:
+    """Read a package that is the actor's own. Raises Refusal NOT_FOUND."""
+    found = await _get(reader, Ref("package", name))
+    if not isinstance(found, Package):
+        raise unknown("package")
+    own(actor, "package", found.owner_orgno)
     return found
 
 

@@ -11,7 +11,7 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.limits import JSON_INTEGER, TOKEN_LIFE_CEILING
 from authserver.oauth.models import Prefix, Scope
 from authserver.oauth.profiles import TOKEN_PROFILES
-from authserver.registry import rights, text
+from authserver.registry import delegation_terms, rights, text
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, RegistryStore
@@ -50,7 +50,8 @@ def checked(scope: Scope) -> Scope:
     if not INTEGRATION_TYPES.issuperset(scope.allowed_integration_types):
         raise text.invalid(f"An allowed integration type is none of {', '.join(sorted(INTEGRATION_TYPES))}")
     text.attributes(scope.attributes)
-    return replace(scope, approved_consumers=_rule(scope), contact=_contact(scope), review_at=_review(scope))
+    kept = replace(scope, approved_consumers=_rule(scope), contact=_contact(scope), review_at=_review(scope))
+    return delegation_terms.checked(kept)
 
 
 async def add(store: RegistryStore, actor: Actor, now: int, *, scope: Scope, reason: str = "") -> Scope:

@@ -31,10 +31,12 @@ from authserver.storage.schema import (
     access_requests,
     compatibility,
     decisions,
+    delegation_sources,
     leases,
     metadata,
     nodes,
     organisations,
+    packages,
     policy_epoch,
     prefix_requests,
     prefixes,
@@ -147,6 +149,8 @@ async def held_by(connection: AsyncConnection) -> Held:
     records += [rows.access_request(row) for row in await mappings(connection, select(access_requests))]
     records += [rows.prefix_request(row) for row in await mappings(connection, select(prefix_requests))]
     records += [rows.webhook(row) for row in await mappings(connection, select(webhooks))]
+    records += [rows.package(row) for row in await mappings(connection, select(packages))]
+    records += [rows.delegation_source(row) for row in await mappings(connection, select(delegation_sources))]
     records += await read_clients(connection)
     records += await read_delegations(connection)
     return Held(await read_epoch(connection), records)

@@ -15,22 +15,27 @@ from authserver.oauth.models import (
     ClientKey,
     Delegation,
     Delegations,
+    DelegationSource,
     Fact,
     Organisation,
+    Package,
     Prefix,
     Ref,
     RefKind,
     Scope,
 )
 from authserver.storage import rows
+from authserver.storage.delegation_parties import concerned_by
 from authserver.storage.schema import (
     access_requests,
     client_keys,
     client_scopes,
     clients,
     delegation_scopes,
+    delegation_sources,
     delegations,
     organisations,
+    packages,
     policy_epoch,
     prefix_requests,
     prefixes,
@@ -39,13 +44,16 @@ from authserver.storage.schema import (
     webhooks,
 )
 
-_SIMPLE: tuple[tuple[RefKind, Column[str], Callable[[RowMapping], Organisation | Prefix | Scope | Case]], ...] = (
+_Simple = Organisation | Prefix | Scope | Package | DelegationSource | Case
+_SIMPLE: tuple[tuple[RefKind, Column[str], Callable[[RowMapping], _Simple]], ...] = (
     ("organisation", organisations.c.orgno, rows.organisation),
     ("prefix", prefixes.c.prefix, rows.prefix),
     ("scope", scopes.c.name, rows.scope),
     ("access_request", access_requests.c.id, rows.access_request),
     ("prefix_request", prefix_requests.c.id, rows.prefix_request),
     ("webhook", webhooks.c.id, rows.webhook),
+    ("package", packages.c.name, rows.package),
+    ("delegation_source", delegation_sources.c.issuer, rows.delegation_source),
 )
 
 
@@ -101,6 +109,10 @@ class SqlReader:
     async def delegation(self, delegation_id: str) -> Delegation | None:
         found = await read_delegations(self._connection, delegations.c.id == delegation_id)
         return found[0] if found else None
+
+    async def concerned(self, delegation_id: str) -> frozenset[str]:
+        found = await self._connection.execute(concerned_by(delegation_id))
+        return frozenset(str(orgno) for (orgno,) in found.all())
 
 
 async def read_facts(connection: AsyncConnection, refs: Collection[Ref]) -> dict[Ref, Fact]:

@@ -14,7 +14,9 @@ from authserver.oauth.models import (
     AccessRequest,
     Client,
     Delegation,
+    DelegationSource,
     Organisation,
+    Package,
     Prefix,
     PrefixRequest,
     Record,
@@ -23,6 +25,7 @@ from authserver.oauth.models import (
     Webhook,
 )
 from authserver.storage import rows
+from authserver.storage.delegation_parties import free_status_index
 from authserver.storage.errors import constraint_refusal
 from authserver.storage.reading import SqlReader, mappings
 from authserver.storage.schema import (
@@ -31,8 +34,10 @@ from authserver.storage.schema import (
     client_scopes,
     clients,
     delegation_scopes,
+    delegation_sources,
     delegations,
     organisations,
+    packages,
     policy_epoch,
     prefix_requests,
     prefixes,
@@ -54,6 +59,8 @@ _TABLES: dict[type[Record], Table] = {
     AccessRequest: access_requests,
     PrefixRequest: prefix_requests,
     Webhook: webhooks,
+    Package: packages,
+    DelegationSource: delegation_sources,
 }
 
 
@@ -139,6 +146,9 @@ class RegistryChange(SqlReader):
         dead = webhook_dead_letters.c
         waits = update(webhook_dead_letters).where(dead.webhook_id == webhook_id, dead.seq.in_(seqs)).values(at=0)
         return (await self._connection.execute(waits)).rowcount
+
+    async def free_status_index(self) -> int:
+        return await free_status_index(self._connection)
 
     async def put(self, record: Record) -> None:
         before = await self._before(record)

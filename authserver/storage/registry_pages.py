@@ -11,7 +11,9 @@ from authserver.oauth.models import (
     AccessRequest,
     Client,
     Delegation,
+    DelegationSource,
     Organisation,
+    Package,
     Prefix,
     PrefixRequest,
     Scope,
@@ -20,13 +22,16 @@ from authserver.oauth.models import (
 )
 from authserver.storage import rows
 from authserver.storage.database import Database
+from authserver.storage.delegation_parties import names_scope_of, parties
 from authserver.storage.errors import answering
 from authserver.storage.reading import mappings, read_clients, read_delegations
 from authserver.storage.schema import (
     access_requests,
     clients,
+    delegation_sources,
     delegations,
     organisations,
+    packages,
     prefix_requests,
     prefixes,
     scope_access,
@@ -95,11 +100,14 @@ class RegistryPages:
         consumer_orgno: str | None = None,
         supplier_orgno: str | None = None,
         party: str | None = None,
+        owner_orgno: str | None = None,
     ) -> Sequence[Delegation]:
         table = delegations.c
         where = equal((table.consumer_orgno, consumer_orgno), (table.supplier_orgno, supplier_orgno))
         if party is not None:
-            where.append(or_(table.consumer_orgno == party, table.supplier_orgno == party))
+            where.append(or_(*(orgno == party for orgno in parties)))
+        if owner_orgno is not None:
+            where.append(names_scope_of(owner_orgno))
         chosen = windowed(select(table.id).where(*where), window, table.id)
         with answering(PART):
             async with self._database.read() as connection:
@@ -128,6 +136,12 @@ class RegistryPages:
 
     async def webhook_page(self, window: Window, orgno: str | None = None) -> Sequence[Webhook]:
         return await self._page(webhooks, window, rows.webhook, *equal((webhooks.c.orgno, orgno)))
+
+    async def package_page(self, window: Window, owner_orgno: str | None = None) -> Sequence[Package]:
+        return await self._page(packages, window, rows.package, *equal((packages.c.owner_orgno, owner_orgno)))
+
+    async def delegation_source_page(self, window: Window) -> Sequence[DelegationSource]:
+        return await self._page(delegation_sources, window, rows.delegation_source)
 
     async def _page(
         self, table: Table, window: Window, read: Callable[[RowMapping], Found], *where: ColumnElement[bool]

@@ -6,7 +6,7 @@ import pytest
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.limits import DELEGATION_LIFE, DELEGATION_LIFE_CEILING
-from authserver.oauth.models import Delegation
+from authserver.oauth.models import Delegation, Step
 from authserver.registry import delegations, organisations, scopes
 from authserver.registry.delegations import NewDelegation
 from authserver.registry.ports import RegistryStore
@@ -34,7 +34,18 @@ async def test_a_delegation_lasts_a_year_unless_told(store: RegistryStore, new_i
     """The consumer delegates by itself, before it has access, and for a year when it says no end."""
     new = NewDelegation(CONSUMER, SUPPLIER, READ)
     made = await delegations.add(store, acting(CONSUMER), NOW, new=new, issuer=ISSUER, new_id=new_id)
-    assert made == Delegation("id-1", CONSUMER, SUPPLIER, frozenset(READ), NOW, NOW + DELEGATION_LIFE)
+    assert made == Delegation(
+        "id-1",
+        CONSUMER,
+        SUPPLIER,
+        frozenset(READ),
+        NOW,
+        NOW + DELEGATION_LIFE,
+        status_index=made.status_index,
+        proposed_by=CONSUMER,
+        steps=(Step(NOW, "accepted", CONSUMER, "admin"),),
+    )
+    assert made.status_index in range(2**20)
     assert list(await store.delegations()) == [made]
 
 

@@ -45,6 +45,8 @@ registry_changes = Table(
         "access_request",
         "prefix_request",
         "webhook",
+        "package",
+        "delegation_source",
     ),
     one_of("action", "created", "changed", "restored"),
     one_of("actor_kind", "operator", "organisation"),

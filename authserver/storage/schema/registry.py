@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    false,
+)
+from sqlalchemy import (
+    text as literal,
+)
 
 from authserver.storage.schema.base import flag, metadata, one_of, reference, text, time
 
@@ -45,9 +59,14 @@ scopes = Table(
     Column("approved_consumers", Text, nullable=False, server_default="[]"),
     Column("review_at", BigInteger),
     Column("contact", Text),
+    Column("delegation_max_life", BigInteger, nullable=False, server_default="0"),
+    Column("delegation_consent", Boolean, nullable=False, server_default=false()),
+    Column("delegation_suppliers", Text, nullable=False, server_default="[]"),
+    Column("redelegation_depth", Integer, nullable=False, server_default="0"),
     CheckConstraint("substr(name, 1, length(prefix) + 1) = prefix || ':'", name="name"),
     CheckConstraint("max_age >= 0", name="max_age"),
     one_of("approval", "owner", "listed", "any"),
+    CheckConstraint("redelegation_depth BETWEEN 0 AND 3", name="redelegation_depth"),
     Index(None, "prefix"),
     Index(None, "owner_orgno", "name"),
 )
@@ -113,12 +132,26 @@ delegations = Table(
     time("valid_from"),
     time("valid_to"),
     text("status"),
+    # Where it is given, the status; then `status` says what programs that do not know it must take it for.
+    Column("stage", Text),
+    Column("purpose", Text, nullable=False, server_default=literal("''")),
+    Column("package", Text),
+    Column("parent_id", Text),
+    Column("delegator_orgno", Text),
+    Column("depth", Integer, nullable=False, server_default="0"),
+    Column("status_index", BigInteger),
+    Column("proposed_by", Text, nullable=False, server_default=literal("''")),
+    Column("awaits", Text, nullable=False, server_default="[]"),
+    Column("steps", Text, nullable=False, server_default="[]"),
     CheckConstraint("consumer_orgno <> supplier_orgno", name="parties"),
     CheckConstraint("valid_from < valid_to", name="validity"),
     one_of("status", "proposed", "active", "suspended", "revoked"),
     Index(None, "consumer_orgno", "supplier_orgno"),
     # Some suppliers hold delegations by the hundred thousand; their lists are read in pages by id.
     Index(None, "supplier_orgno", "id"),
+    Index(None, "delegator_orgno", "id"),
+    Index(None, "parent_id"),
+    Index(None, "status_index", unique=True),
 )
 
 delegation_scopes = Table(
@@ -128,4 +161,25 @@ delegation_scopes = Table(
     reference("scope", "scopes.name"),
     PrimaryKeyConstraint("delegation_id", "scope"),
     Index(None, "scope"),
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    Column("name", Text, primary_key=True),
+    reference("owner_orgno", "organisations.orgno"),
+    text("title"),
+    text("scopes"),
+    flag("active"),
+    Index(None, "owner_orgno", "name"),
+)
+
+delegation_sources = Table(
+    "delegation_sources",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    text("name"),
+    text("lookup_url"),
+    text("token_scope"),
+    flag("active"),
 )
