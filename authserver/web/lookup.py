@@ -63,9 +63,11 @@ class LookupEndpoint:
 
     async def _answer(self, scope: Scope) -> JSONResponse:
         trace_id = self.trace_ids()
-        asked = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        given = parse_qsl(scope["query_string"].decode("latin-1"))
+        asked = dict(given)
         try:
             caller = await self._admitted(Headers(scope=scope).get("authorization", ""))
+            _require_once(given)
             return await self._delegations(caller, asked)
         except MalformedLookupError as malformed:
             return _malformed(malformed, trace_id)
@@ -116,6 +118,14 @@ class LookupEndpoint:
             return str(UUID(delegation_id))
         except ValueError:
             return str(uuid5(NAMESPACE_URL, f"{self.issuer}api/v1/delegations/{delegation_id}"))
+
+
+def _require_once(given: Sequence[tuple[str, str]]) -> None:
+    """Raises MalformedLookupError: of two values, two readers could take two."""
+    names = [name for name, _ in given]
+    twice = {name: "The field is given more than once." for name in names if names.count(name) > 1}
+    if twice:
+        raise MalformedLookupError(twice)
 
 
 def _in_order(found: Sequence[Delegation]) -> Sequence[Delegation]:
