@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,6 +86,13 @@ def uri(issuer: str, number: int) -> str:
 def place(status_index: int) -> tuple[int, int]:
     """Return the number of the list that holds a delegation's status, and its index there."""
     return divmod(status_index, ENTRIES)
+
+
+def of_chain(statuses: Sequence[str | None]) -> int:
+    """Return the status of a delegation from its own and those of all that it hangs on; None is one that is absent."""
+    if any(status not in ("active", "suspended") for status in statuses):
+        return INVALID
+    return SUSPENDED if "suspended" in statuses else VALID
 
 
 def claims(issuer: str, number: int, lst: str, now: int, *, ttl: int, life: int) -> dict[str, Any]:

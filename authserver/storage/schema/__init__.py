@@ -9,6 +9,7 @@ from __future__ import annotations
 from authserver.storage.schema.base import metadata
 from authserver.storage.schema.cases import access_requests, prefix_requests
 from authserver.storage.schema.changes import compatibility, policy_epoch, registry_changes
+from authserver.storage.schema.evidence import delegation_consents
 from authserver.storage.schema.registry import (
     client_keys,
     client_scopes,
@@ -32,6 +33,7 @@ __all__ = [
     "clients",
     "compatibility",
     "decisions",
+    "delegation_consents",
     "delegation_scopes",
     "delegation_sources",
     "delegations",
