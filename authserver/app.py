@@ -75,6 +75,7 @@ def admin_parts(services: Services) -> Parts:
         idempotency=admin.idempotency,
         times=admin.times,
         affected=admin.affected,
+        delegation_records=admin.delegation_records,
         cursors=Cursors(admin.cursor_secret),
         clock=clock,
         new_id=lambda: str(uuid4()),

@@ -6,39 +6,50 @@ from typing import Annotated
 
 import typer
 
+from authserver.cli import delegation_steps as steps
 from authserver.cli import documents
 from authserver.cli.answer import answering
-from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id
+from authserver.cli.delegation_file import export_file, import_file
+from authserver.cli.delegation_use import use
+from authserver.cli.desk import at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Reason, noun, seconds
-from authserver.oauth.models import Delegation
 from authserver.registry import delegations
 
 verbs = noun("Delegations: what suppliers may do on behalf of consumers.")
-Consumer = Annotated[str, typer.Option("--consumer", metavar="ORGNO", help="Organisation number of who delegates.")]
-Supplier = Annotated[str, typer.Option("--supplier", metavar="ORGNO", help="Organisation number of who acts.")]
+verbs.command("use")(use)
+verbs.command("import")(import_file)
+verbs.command("export")(export_file)
+
+
+verbs.command("propose")(steps.propose)
+verbs.command("accept")(steps.accept)
+verbs.command("decline")(steps.decline)
+verbs.command("consent")(steps.consent)
+verbs.command("suspend")(steps.suspend)
+verbs.command("resume")(steps.resume)
+verbs.command("redelegate")(steps.redelegate)
+verbs.command("show")(steps.show)
 
 
 @verbs.command("add")
 def add(
-    consumer: Consumer,
-    supplier: Supplier,
-    scope: Annotated[list[str], typer.Option("--scope", help="A scope to delegate; repeat it for several.")],
-    valid_to: Annotated[
-        str | None, typer.Option("--valid-to", metavar="ISO8601", help="When it ends; in a year when absent.")
-    ] = None,
+    *,
+    consumer: steps.Consumer,
+    supplier: steps.Supplier,
+    scope: steps.Scopes = None,
+    package: steps.PackageName = None,
+    valid_to: steps.ValidTo = None,
+    purpose: steps.Purpose = "",
+    mandate: steps.Mandate = "",
     as_json: Json = False,
 ) -> None:
-    """Let a supplier use scopes on behalf of a consumer."""
+    """Let a supplier use scopes on behalf of a consumer; it waits where an owner must consent."""
     end = None if valid_to is None else seconds(valid_to)
-
-    async def work(desk: Desk) -> Delegation:
-        new = delegations.NewDelegation(consumer, supplier, scope, end)
-        issuer = desk.settings.issuer
-        return await delegations.add(desk.store, desk.actor, desk.now, new=new, issuer=issuer, new_id=new_id)
-
-    with answering(as_json=as_json) as answer:
-        changed = change_at_desk(work)
-        answer.record("The delegation is active.", documents.delegation(changed.record), changed.effect)
+    new = delegations.NewDelegation(consumer, supplier, scope or (), end, package, purpose, mandate)
+    steps.done(
+        lambda d: delegations.add(d.store, d.actor, d.now, new=new, issuer=d.settings.issuer, new_id=new_id),
+        as_json=as_json,
+    )
 
 
 @verbs.command("revoke")

@@ -18,7 +18,7 @@ from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
 
-__all__ = ["NewDelegation", "add", "listed", "page", "propose", "read", "revoke"]
+__all__ = ["NewDelegation", "add", "give", "listed", "page", "propose", "read", "revoke"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,14 @@ class NewDelegation:
 
 
 async def add(
-    store: RegistryStore, actor: Actor, now: int, *, new: NewDelegation, issuer: str, new_id: Callable[[], str]
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    new: NewDelegation,
+    issuer: str,
+    new_id: Callable[[], str],
+    reason: str = "",
 ) -> Delegation:
     """Delegate scopes whose delegations are proved by this authority, `issuer`, at once. The consumer may.
 
@@ -46,14 +53,24 @@ async def add(
     yet: a token needs both. Raises Refusal INVALID, NOT_FOUND, NOT_DELEGABLE, or CONFLICT when an organisation or
     scope is deactivated, a scope is delegated already, or an owner's terms do not allow it.
     """
+    async with rights.change(store, actor, now, reason or new.mandate) as change:
+        return await give(change, actor, now, new=new, issuer=issuer, new_id=new_id)
+
+
+async def give(
+    change: Change, actor: Actor, now: int, *, new: NewDelegation, issuer: str, new_id: Callable[[], str]
+) -> Delegation:
+    """Delegate within a transaction that is under way, as `add` does, and for the same refusals.
+
+    Nothing is put when it refuses, so that a further delegation may follow in the same transaction.
+    """
     consumer = number(new.consumer_orgno)
     rights.own(actor, "organisation", consumer)
-    async with rights.change(store, actor, now, new.mandate) as change:
-        wanted, scopes = await _wanted(change, actor, now, new, issuer, new_id)
-        asked = tuple(owner for owner in rules.owners_to_consent(scopes, actor) if owner != consumer)
-        given = rules.stepped(replace(wanted, proposed_by=consumer, awaits=asked), actor, now, "accepted", new.mandate)
-        given = await rules.come_into_force(change, given, issuer, now)
-        await change.put(given)
+    wanted, scopes = await _wanted(change, actor, now, new, issuer, new_id)
+    asked = tuple(owner for owner in rules.owners_to_consent(scopes, actor) if owner != consumer)
+    given = rules.stepped(replace(wanted, proposed_by=consumer, awaits=asked), actor, now, "accepted", new.mandate)
+    given = await rules.come_into_force(change, given, issuer, now)
+    await change.put(given)
     return given
 
 
@@ -66,6 +83,7 @@ async def propose(
     issuer: str,
     new_id: Callable[[], str],
     proposed_by: str | None = None,
+    reason: str = "",
 ) -> Delegation:
     """Propose a delegation, for the consumer to decide on. Consumer or supplier may.
 
@@ -76,7 +94,7 @@ async def propose(
     proposer = actor.orgno if actor.kind == "organisation" else number(proposed_by or supplier)
     if proposer not in (consumer, supplier):
         raise text.invalid("A delegation is proposed by its consumer or its supplier")
-    async with rights.change(store, actor, now, new.mandate) as change:
+    async with rights.change(store, actor, now, reason or new.mandate) as change:
         wanted, scopes = await _wanted(change, actor, now, new, issuer, new_id)
         asked = tuple(sorted({consumer, *rules.owners_to_consent(scopes, actor)}))
         proposed = replace(wanted, proposed_by=proposer, awaits=asked)

@@ -2,7 +2,15 @@
 
 from authserver.services.backups import RestoreReport, back_up, declare_restored, restore
 from authserver.services.opening import Services, open_services
-from authserver.services.stores import NotReadyError, clock, list_nodes, migrate, open_key_ring, open_store
+from authserver.services.stores import (
+    NotReadyError,
+    clock,
+    list_nodes,
+    migrate,
+    open_key_ring,
+    open_records,
+    open_store,
+)
 
 __all__ = [
     "NotReadyError",
@@ -14,6 +22,7 @@ __all__ = [
     "list_nodes",
     "migrate",
     "open_key_ring",
+    "open_records",
     "open_services",
     "open_store",
     "restore",

@@ -22,6 +22,7 @@ from authserver.keys.signer import RingSigner
 from authserver.oauth.profiles import MASKINPORTEN
 from authserver.record.affected import SqlAffected
 from authserver.record.decisions import SqlDecisions
+from authserver.record.use import SqlDelegationUse
 from authserver.services.background import every, run
 from authserver.services.health import Check, node_metrics, readiness_checks
 from authserver.services.outside import open_registers
@@ -56,6 +57,7 @@ class AdminServices:
     idempotency: SqlIdempotency
     times: SqlRecordTimes
     affected: SqlAffected
+    delegation_records: SqlDelegationUse
     held: SqlDelegationLookup
     cursor_secret: bytes
 
@@ -153,6 +155,7 @@ async def _admin(database: Database, redis: RedisSingleUse | None, snapshot: Sna
         idempotency=memory,
         times=SqlRecordTimes(database),
         affected=SqlAffected(database),
+        delegation_records=SqlDelegationUse(database),
         held=SqlDelegationLookup(database),
         cursor_secret=await memory.cursor_secret(),
     )

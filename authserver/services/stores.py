@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from authserver.keys.ring import KeyRing, RingOptions
+from authserver.record.use import SqlDelegationUse
 from authserver.registry.example_keys import THUMBPRINTS
 from authserver.settings import Settings, SettingsError
 from authserver.storage import migrations
@@ -82,6 +83,16 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlRegistryStore]:
     """
     async with open_at_rest(settings) as parts:
         yield parts.store
+
+
+@asynccontextmanager
+async def open_records(settings: Settings) -> AsyncIterator[tuple[SqlRegistryStore, SqlDelegationUse]]:
+    """Open the registry, and what was done by virtue of its delegations.
+
+    Raises NotReadyError if the database is not migrated, SettingsError, Unavailable.
+    """
+    async with open_at_rest(settings) as parts:
+        yield parts.store, SqlDelegationUse(parts.database)
 
 
 async def list_nodes(settings: Settings) -> Sequence[Node]:

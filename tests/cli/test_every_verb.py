@@ -15,16 +15,24 @@ RUNNING = {"serve", "demo"}
 # Verbs that work before there is a database.
 WITHOUT_DATABASE = {"init", "doctor", "settings", "keys list", "keys rotate", "keys retire"}
 
+BETWEEN = ("--consumer", CONSUMER, "--supplier", SUPPLIER)
+ELSEWHERE = "https://register.example/"
 ASKED = ("--purpose", "Maps", "--legal-basis", "§ 1")
 # What is done before a verb, so that there is something for it to do; its document tells the id.
 PREPARED = {
     "prefix approve": ["prefix", "request", "skole", CONSUMER, "--purpose", "x"],
     "prefix deny": ["prefix", "request", "barnehage", CONSUMER, "--purpose", "x"],
+    "prefix withdraw": ["prefix", "request", "helse", CONSUMER, "--purpose", "x"],
     "access deny": ["access", "grant", "nav:read", CONSUMER],
     "request show": ["request", "add", "map:read", SUPPLIER, *ASKED],
     "request approve": ["request", "add", "map:read", CONSUMER, *ASKED],
     "request deny": ["request", "add", "nav:read", "971040238", *ASKED],
     "request withdraw": ["request", "add", "nav:read", OWNER, *ASKED],
+    "delegation propose": [
+        *("scope", "update", "nav:read", "--delegation-consent", "--redelegation-depth", "1"),
+        *("--delegation-max-life", "3600", "--delegation-supplier", SUPPLIER, "--delegation-supplier", "971040238"),
+    ],
+    "delegation decline": ["delegation", "propose", "--consumer", OWNER, "--supplier", SUPPLIER, "--scope", "nav:read"],
     "webhook disable": ["webhook", "add", CONSUMER, "https://hook.example.org/"],
 }
 
@@ -36,6 +44,7 @@ WORDS = {
     "org add": ["971040238", "Kartverket"],
     "org rename": ["971040238", "Mapping"],
     "org list": [],
+    "org quota": ["971040238", "--clients", "50", "--defaults", "--reason", "why"],
     "org disable": ["971040238", "--reason", "why"],
     "org enable": ["971040238"],
     "prefix add": ["map", "971040238"],
@@ -46,6 +55,7 @@ WORDS = {
     "prefix requests": ["--state", "REQUESTED", "--limit", "10"],
     "prefix approve": ["{id}", "--reason", "why"],
     "prefix deny": ["{id}", "--reason", "why"],
+    "prefix withdraw": ["{id}", "--reason", "why"],
     "scope add": ["map:read", "--description", "Maps", "--audience", "https://maps.example/", "--max-age", "60"],
     "scope import": ["records.json", "--skip-faulty", "--delegable-here", "--owner-name", "991825827=Digdir"],
     "scope list": ["--prefix", "map"],
@@ -90,6 +100,26 @@ WORDS = {
     "delegation add": ["--consumer", CONSUMER, "--supplier", SUPPLIER, "--scope", "nav:read"],
     "delegation list": ["--consumer", CONSUMER, "--supplier", SUPPLIER],
     "delegation revoke": ["{id}"],
+    "delegation propose": [*BETWEEN, "--scope", "nav:read", "--by", CONSUMER, "--purpose", "x", "--mandate", "y"],
+    "delegation show": ["{id}"],
+    "delegation consent": ["{id}", "--owner", OWNER, "--mandate", "why"],
+    "delegation accept": ["{id}", "--mandate", "why"],
+    "delegation suspend": ["{id}", "--reason", "why"],
+    "delegation resume": ["{id}"],
+    "delegation redelegate": ["{id}", "--supplier", "971040238", "--scope", "nav:read"],
+    "delegation decline": ["{id}", "--reason", "why"],
+    "package add": ["nav:all", "--title", "All of it", "--scope", "nav:read"],
+    "package amend": ["nav:all", "--title", "Everything", "--scope", "nav:read"],
+    "package list": ["--owner", OWNER],
+    "package disable": ["nav:all"],
+    "package enable": ["nav:all"],
+    "source add": [ELSEWHERE, "--name", "Altinn", "--lookup-url", ELSEWHERE, "--token-scope", "altinn:delegations"],
+    "source list": [],
+    "source disable": [ELSEWHERE],
+    "source enable": [ELSEWHERE],
+    "delegation use": ["--consumer", CONSUMER],
+    "delegation import": ["delegations.ndjson"],
+    "delegation export": ["exported.csv"],
     "keys list": [],
     "keys rotate": ["--alg", "ES256"],
     "keys retire": ["{kid}"],
@@ -98,6 +128,7 @@ WORDS = {
     "restore": ["{id}.backup", "--replace", "--reason", "why"],
     "restored": ["--before", "{id}.backup"],
 }
+DELEGATION = json.dumps({"consumer_orgno": CONSUMER, "supplier_orgno": SUPPLIER, "scopes": ["nav:read"]})
 # Verbs whose document is a list.
 LISTS = {
     "doctor",
@@ -126,6 +157,15 @@ CHANGING = {
         "approve",
         "deny",
         "withdraw",
+        "propose",
+        "accept",
+        "decline",
+        "consent",
+        "suspend",
+        "resume",
+        "redelegate",
+        "amend",
+        "quota",
     }
 } | {"restore", "restored"}
 
@@ -163,6 +203,7 @@ def test_this_page_knows_every_verb() -> None:
 def test_every_verb_prints_one_document_with_json(authority: Run, tmp_path: Path) -> None:
     """From init to keys retire, each verb that is done prints exactly one JSON document and nothing else."""
     (tmp_path / "records.json").write_text(json.dumps([{"name": "altinn:a", "owner_orgno": "991825827"}, 1]))
+    (tmp_path / "delegations.ndjson").write_text(DELEGATION)
     known: dict[str, str] = {}
     for verb, words in WORDS.items():
         known |= prepared(authority, verb)
@@ -178,6 +219,7 @@ def test_every_verb_prints_one_document_with_json(authority: Run, tmp_path: Path
 def test_every_verb_speaks_to_people_without_json(authority: Run, tmp_path: Path) -> None:
     """The same words without --json give sentences and tables, no JSON and no escape codes."""
     (tmp_path / "records.json").write_text(json.dumps([{"name": "altinn:a", "owner_orgno": "991825827"}]))
+    (tmp_path / "delegations.ndjson").write_text(DELEGATION)
     known: dict[str, str] = {}
     for verb, words in WORDS.items():
         if verb == "delegation revoke":
@@ -197,6 +239,7 @@ def test_every_verb_speaks_to_people_without_json(authority: Run, tmp_path: Path
 def test_without_a_database_a_verb_says_what_to_do(run: Run, tmp_path: Path, verb: str) -> None:
     """Before init every verb is refused in one sentence that names the way out, in JSON with the four members."""
     (tmp_path / "records.json").write_text("[]")
+    (tmp_path / "delegations.ndjson").write_text("")
     (tmp_path / "key.json").write_text("{}")
     words = [*verb.split(), *(word.format(id="x", kid="x") for word in WORDS[verb])]
     assert "authserver init" in refused(run(*words))

@@ -18,6 +18,7 @@ from authserver.web.admin import (
     changes,
     client_keys,
     clients,
+    delegation_use,
     delegations,
     expiring_keys,
     onbehalfof,
@@ -48,6 +49,7 @@ COMPATIBLE: Final = (
 OUR_OWN: Final = (
     access_requests.router,
     changes.router,
+    delegation_use.router,
     delegations.router,
     expiring_keys.router,
     organisations.router,

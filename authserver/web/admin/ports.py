@@ -9,6 +9,7 @@ from typing import Protocol
 from authserver.grants.ports import Registry
 from authserver.oauth.models import Record, Ref
 from authserver.registry.administration import Administration
+from authserver.registry.delegation_use import DelegationRecords
 from authserver.registry.ports import RegistryStore
 from authserver.web.admin.bearer import Tokens
 from authserver.web.admin.cursor import Cursors
@@ -56,6 +57,7 @@ class Parts:
     idempotency: Idempotency
     times: Times
     affected: Affected
+    delegation_records: DelegationRecords
     cursors: Cursors
     clock: Callable[[], int]
     new_id: Callable[[], str]
