@@ -178,8 +178,24 @@ def description(app: FastAPI) -> dict[str, Any]:
         for method, operation in operations.items():
             if "public" not in operation["tags"]:
                 operation["security"] = [{"bearer": []}]
+            _describe_successes(operation)
             _describe_failures(method, operation)
     return document
+
+
+def _describe_successes(operation: dict[str, Any]) -> None:
+    """Tell the answer to a rehearsal from that to the write itself, where status or media type differ."""
+    for status, answer in list(operation["responses"].items()):
+        schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+        done, *rehearsal = schema.get("anyOf", [schema])
+        if status == "201" and rehearsal:
+            answer["content"] = {"application/json": {"schema": done}}
+            content = {"application/json": {"schema": rehearsal[0]}}
+            operation["responses"]["200"] = {"description": "What it would do", "content": content}
+        elif {"type": "null"} in rehearsal:
+            empty = {"schema": {"type": "string", "maxLength": 0}}
+            answer["content"] = {"application/json": {"schema": done}, "text/plain": empty}
+            answer["description"] = "Done, and an empty body; of a rehearsal, what it would do"
 
 
 def _describe_failures(method: str, operation: dict[str, Any]) -> None:

@@ -211,4 +211,5 @@ async def _claim(request: Request, writing: Writing, key: str) -> None:
 
 
 def _response(status: int, headers: dict[str, str], body: str) -> Response:
-    return Response(body, status, headers, media_type="application/json" if body else None)
+    # An empty body has a type too, so that the description can tell it from a rehearsal's answer.
+    return Response(body, status, headers, media_type="application/json" if body else "text/plain")
