@@ -90,6 +90,8 @@ async def look_up(
     if len(found) > MOST:
         sentence = f"There are more than {MOST} delegations; name the supplier, the consumer, or both"
         raise MalformedLookupError({"supplierOrg": sentence})
+    if scope.delegation_suppliers:
+        found = [one for one in found if one.supplier_orgno in scope.delegation_suppliers]
     active = await _active(read, {scope.owner_orgno, *(orgno for one in found for orgno in _parties(one))})
     return [one for one in found if {scope.owner_orgno, *_parties(one)} <= active]
 

@@ -28,7 +28,7 @@ class SqlDelegationLookup:
         table = delegations.c
         parties = (table.consumer_orgno, consumer_orgno), (table.supplier_orgno, supplier_orgno)
         where = [column == orgno for column, orgno in parties if orgno is not None]
-        where += [table.status == "active", table.valid_from <= now, table.valid_to > now]
+        where += [table.status == "active", table.valid_from <= now, table.valid_to > now, table.depth == 0]
         # Not in the order of anything: so no more rows are read than are asked for.
         chosen = (
             select(table.id)

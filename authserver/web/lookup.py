@@ -109,7 +109,7 @@ class LookupEndpoint:
             "delegation_scheme_Id": self._uuid(found.id),
             "scopes": sorted(found.scopes),
             "created": datetime.fromtimestamp(found.valid_from, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "resourceid": scope,
+            "resourceid": found.package or scope,
         }
 
     def _uuid(self, delegation_id: str) -> str:
