@@ -5,7 +5,7 @@ from secrets import token_hex
 from urllib.parse import quote
 
 from tests.support.http import request
-from tests.web.admin.conftest import Tool
+from tests.web.admin.conftest import NewTool, Tool
 
 
 def named(name: str) -> str:
@@ -13,8 +13,9 @@ def named(name: str) -> str:
     return f"scope={quote(name, safe='')}"
 
 
-def test_a_scope_is_defined_replaced_deactivated_and_revived(tool: Tool) -> None:
+def test_a_scope_is_defined_replaced_deactivated_and_revived(new_tool: NewTool) -> None:
     """Create, read both ways, replace, delete, conflict on POST, PUT revives; further fields come back as they were."""
+    tool = new_tool()
     prefix = tool.authority.registry.prefix(owner=tool.orgno)
     body = {"name": "", "prefix": prefix, "subscope": "a/b.read", "description": "d", "long_description": "long"}
     made = tool.call("POST", "/api/v1/scopes", {**body, "at_max_age": 30, "token_type": "SELF_CONTAINED"})

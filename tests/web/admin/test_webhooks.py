@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from tests.support.http import Answer
 from tests.web.admin.conftest import NewTool, Tool
@@ -103,6 +104,19 @@ def test_a_create_that_is_sent_again_makes_one_webhook_and_tells_no_secret(new_t
     kept = tool.authority.registry.rows("SELECT body FROM idempotent_answers WHERE caller = :c", c=tool.client.id)
     assert len(kept) == 1
     assert first.json["secret"].removeprefix("whsec_") not in json.dumps(kept)
+
+
+def test_a_create_whose_answer_was_never_kept_makes_no_second_webhook(new_tool: NewTool) -> None:
+    """Tried again after its node died, it is a conflict that says what to do: nobody was told the secret."""
+    tool, headers, body = new_tool(), {"idempotency-key": "w-2"}, {"url": "http://127.0.0.1:9/lost"}
+    assert tool.call("POST", "/api/v1/webhooks", body, headers).status == 201
+    engine = create_engine(tool.authority.settings.database_url.replace("+aiosqlite", ""))
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM idempotent_answers WHERE caller = :c"), {"c": tool.client.id})
+    engine.dispose()
+    again = tool.call("POST", "/api/v1/webhooks", body, headers)
+    assert (again.status, "told once" in again.json["detail"]) == (409, True)
+    assert len(tool.call("GET", "/api/v1/webhooks").json["items"]) == 1
 
 
 def test_a_rehearsed_webhook_has_no_secret_and_is_not_there(new_tool: NewTool) -> None:
