@@ -15,11 +15,13 @@ from authserver.cli.init import init
 from authserver.cli.keys import verbs as keys
 from authserver.cli.nodes import nodes
 from authserver.cli.organisation import verbs as organisation
+from authserver.cli.package import verbs as package
 from authserver.cli.prefix import verbs as prefix
 from authserver.cli.request import verbs as request
 from authserver.cli.scope import verbs as scope
 from authserver.cli.serve import serve
 from authserver.cli.settings import show as settings
+from authserver.cli.source import verbs as source
 from authserver.cli.webhook import verbs as webhook
 
 app = typer.Typer(
@@ -47,6 +49,8 @@ app.add_typer(access, name="access")
 app.add_typer(request, name="request")
 app.add_typer(client, name="client")
 app.add_typer(delegation, name="delegation")
+app.add_typer(package, name="package")
+app.add_typer(source, name="source")
 app.add_typer(webhook, name="webhook")
 app.add_typer(keys, name="keys")
 

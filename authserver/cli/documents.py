@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from authserver.oauth.feeds import ExpiringKey, LoggedChange
-from authserver.oauth.models import Case, Client, ClientKey, Delegation, Organisation, Prefix, Scope, ScopeAccess
+from authserver.oauth.models import (
+    Case,
+    Client,
+    ClientKey,
+    Delegation,
+    DelegationSource,
+    Organisation,
+    Package,
+    Prefix,
+    Scope,
+    ScopeAccess,
+)
 from authserver.registry import expiry
 
 Document = dict[str, Any]
@@ -44,6 +55,10 @@ def scope(record: Scope) -> Document:
         "approved_consumers": list(record.approved_consumers),
         "review_at": record.review_at,
         "contact": record.contact,
+        "delegation_max_life": record.delegation_max_life,
+        "delegation_consent": record.delegation_consent,
+        "delegation_suppliers": list(record.delegation_suppliers),
+        "redelegation_depth": record.redelegation_depth,
     }
 
 
@@ -90,7 +105,25 @@ def delegation(record: Delegation) -> Document:
         "valid_from": record.valid_from,
         "valid_to": record.valid_to,
         "status": record.status,
+        "purpose": record.purpose,
+        "package": record.package,
+        "parent_id": record.parent_id,
+        "delegator_orgno": record.delegator_orgno,
+        "depth": record.depth,
+        "proposed_by": record.proposed_by,
+        "awaits": list(record.awaits),
+        "steps": [asdict(step) for step in record.steps],
     }
+
+
+def package(record: Package) -> Document:
+    """Show a package."""
+    return {**asdict(record), "scopes": sorted(record.scopes)}
+
+
+def source(record: DelegationSource) -> Document:
+    """Show another authority's register of delegations."""
+    return asdict(record)
 
 
 def case(record: Case) -> Document:

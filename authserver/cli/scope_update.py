@@ -32,6 +32,19 @@ Approved = Annotated[
 ReviewAt = Annotated[str | None, typer.Option("--review-at", metavar="ISO8601", help="When to look again.")]
 Contact = Annotated[str | None, typer.Option("--contact", help="Whom to ask; an empty one: nobody.")]
 
+MaxLife = Annotated[
+    int | None, typer.Option("--delegation-max-life", help="How many seconds a delegation lasts at most; 0: any.")
+]
+Consent = Annotated[
+    bool | None,
+    typer.Option("--delegation-consent/--no-delegation-consent", help="Whether the owner consents to each delegation."),
+]
+Suppliers = Annotated[
+    list[str] | None,
+    typer.Option("--delegation-supplier", metavar="ORGNO", help="Who alone may be a supplier; an empty one: anyone."),
+]
+Depth = Annotated[int | None, typer.Option("--redelegation-depth", help="How often it may be handed on, 0 to 3.")]
+
 
 def update(
     name: Name,
@@ -47,6 +60,10 @@ def update(
     approved_consumer: Approved = None,
     review_at: ReviewAt = None,
     contact: Contact = None,
+    delegation_max_life: MaxLife = None,
+    delegation_consent: Consent = None,
+    delegation_supplier: Suppliers = None,
+    redelegation_depth: Depth = None,
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
@@ -62,6 +79,10 @@ def update(
         "approved_consumers": None if approved_consumer is None else tuple(approved_consumer),
         "review_at": None if review_at is None else seconds(review_at),
         "contact": contact,
+        "delegation_max_life": delegation_max_life,
+        "delegation_consent": delegation_consent,
+        "delegation_suppliers": None if delegation_supplier is None else tuple(filter(None, delegation_supplier)),
+        "redelegation_depth": redelegation_depth,
     }
     with answering(as_json=as_json) as answer:
         changed = change_at_desk(lambda d: _amend(d, name, _terms(d, stated, delegable), reason))

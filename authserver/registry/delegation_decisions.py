@@ -14,14 +14,21 @@ from authserver.registry.ports import Actor, RegistryStore
 
 
 async def accept(
-    store: RegistryStore, actor: Actor, now: int, *, delegation_id: str, issuer: str, mandate: str = ""
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    delegation_id: str,
+    issuer: str,
+    mandate: str = "",
+    reason: str = "",
 ) -> Delegation:
     """Agree to a proposal. The consumer may; it is in force when no owner's consent is missing.
 
     Raises Refusal NOT_FOUND, NOT_ALLOWED, INVALID, CONFLICT when it is ended or no longer may be given, or
     NOT_DELEGABLE. Done again, it changes nothing.
     """
-    async with rights.change(store, actor, now, mandate) as change:
+    async with rights.change(store, actor, now, reason or mandate) as change:
         present = await rights.delegation(change, actor, delegation_id)
         rules.require(actor, present.consumer_orgno)
         if present.parent_id is not None or present.consumer_orgno not in present.awaits:
@@ -43,12 +50,13 @@ async def consent(
     issuer: str,
     owner_orgno: str | None = None,
     mandate: str = "",
+    reason: str = "",
 ) -> Delegation:
     """Agree as the owner of a scope that demands it. The operator agrees for the owner it names, or for all.
 
     Raises Refusal as `accept` does, NOT_ALLOWED for whoever owns none of its scopes. Done again, it changes nothing.
     """
-    async with rights.change(store, actor, now, mandate) as change:
+    async with rights.change(store, actor, now, reason or mandate) as change:
         present = await rights.delegation(change, actor, delegation_id)
         owners = await rules.owners(change, present)
         rules.require(actor, *owners)

@@ -12,7 +12,9 @@ from authserver.registry.paging import MOST, Page, Window, paged
 from authserver.registry.ports import Actor, Change, Reader, RegistryStore
 
 
-async def add(store: RegistryStore, actor: Actor, now: int, *, source: DelegationSource, own: str) -> DelegationSource:
+async def add(
+    store: RegistryStore, actor: Actor, now: int, *, source: DelegationSource, own: str, reason: str = ""
+) -> DelegationSource:
     """Let scopes name a register of another authority; `own` is this authority's issuer. The operator may.
 
     Raises Refusal NOT_ALLOWED, INVALID, or CONFLICT if it is there already.
@@ -21,7 +23,7 @@ async def add(store: RegistryStore, actor: Actor, now: int, *, source: Delegatio
     new = replace(_checked(source), active=True)
     if new.issuer == own:
         raise text.invalid("This authority's own register need not be registered")
-    async with rights.change(store, actor, now) as change:
+    async with rights.change(store, actor, now, reason) as change:
         if await change.get(new.ref) is not None:
             raise Refusal(Reason.CONFLICT, value="The register is known already; reactivate or change it instead")
         await change.put(new)

@@ -18,7 +18,9 @@ def members(record: Record | ClientKey) -> dict[str, Any]:
     if isinstance(record, Client | Delegation | Package):
         plain["scopes"] = sorted(record.scopes)
     if isinstance(record, Delegation):
-        plain["steps"] = [asdict(step) for step in record.steps]
+        # Who took a step for an organisation is for the change log alone.
+        steps = [asdict(step) for step in record.steps]
+        plain["steps"] = [{k: v for k, v in step.items() if k not in {"client_id", "person"}} for step in steps]
     return plain
 
 

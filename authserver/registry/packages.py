@@ -90,13 +90,10 @@ async def published(reader: Reader, name: str) -> Package:
     return found
 
 
-async def read(store: RegistryStore, *, name: str) -> Package:
-    """One package; whoever asks may see it. Raises Refusal NOT_FOUND."""
+async def read(store: RegistryStore, actor: Actor, *, name: str) -> Package:
+    """One package of the actor's. Raises Refusal NOT_FOUND."""
     async with store.reading() as reader:
-        found = await reader.get(Ref("package", name)) if text.fit(name) else None
-    if not isinstance(found, Package):
-        raise rights.unknown("package")
-    return found
+        return await rights.package(reader, actor, name)
 
 
 async def page(store: RegistryStore, *, window: Window, owner_orgno: str | None = None) -> Page[Package]:

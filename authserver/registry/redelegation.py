@@ -30,7 +30,14 @@ class NewHop:
 
 
 async def redelegate(
-    store: RegistryStore, actor: Actor, now: int, *, new: NewHop, issuer: str, new_id: Callable[[], str]
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    new: NewHop,
+    issuer: str,
+    new_id: Callable[[], str],
+    reason: str = "",
 ) -> Delegation:
     """Hand a delegation on. Its supplier may, while it and all it hangs on are in force.
 
@@ -38,7 +45,7 @@ async def redelegate(
     NOT_DELEGABLE, or CONFLICT as `delegations.add` does, and when an owner does not let it be handed on that far.
     """
     supplier = number(new.supplier_orgno)
-    async with rights.change(store, actor, now, new.mandate) as change:
+    async with rights.change(store, actor, now, reason or new.mandate) as change:
         parent = await rights.delegation(change, actor, new.parent_id)
         if not rights.is_own(actor, parent.supplier_orgno):
             raise Refusal(Reason.NOT_ALLOWED)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from authserver.registry import delegation_sources as sources
 from authserver.registry import prefixes, published
 from authserver.web.admin.calling import parts_of
 from authserver.web.admin.client_models import IntegrationType
@@ -74,8 +75,12 @@ async def organisation(orgnr: str, request: Request) -> Response:
 
 @anyone.get("/delegationsources", response_model=list[DelegationSource])
 async def delegation_sources(request: Request) -> Response:
-    """The registers whose delegations count: this authority's own."""
-    return listing([DelegationSource(name="Tillit", issuer=parts_of(request).issuer)])
+    """The registers whose delegations count: this authority's own, and those of others that it relies on."""
+    parts = parts_of(request)
+    others = [
+        DelegationSource(name=found.name, issuer=found.issuer) for found in await sources.relied_on(parts.open_store())
+    ]
+    return listing([DelegationSource(name="Tillit", issuer=parts.issuer), *others])
 
 
 @router.get("/prefix", response_model=list[PrefixResponse])
