@@ -146,5 +146,7 @@ def _shown(member: str, value: Any) -> str:
             return "\n".join(value)
         case list():
             return "\n".join("  ".join(_shown(name, inner) for name, inner in item.items()) for item in value)
+        case dict():
+            return ", ".join(f"{_title(name)}: {_shown(name, inner)}" for name, inner in value.items())
         case _:
             return str(value)

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from authserver.cli import documents
+from authserver.cli import documents, organisation_quota
 from authserver.cli.answer import answering
 from authserver.cli.desk import at_desk, change_at_desk
 from authserver.cli.options import Json, Orgno, Reason, noun
 from authserver.registry import organisations
 
 verbs = noun("Organisations, known by their numbers.")
+verbs.command("quota")(organisation_quota.quota)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")]
 
 

@@ -17,6 +17,7 @@ verbs.command("request")(prefix_request.request)
 verbs.command("requests")(prefix_request.requests)
 verbs.command("approve")(prefix_request.approve)
 verbs.command("deny")(prefix_request.deny)
+verbs.command("withdraw")(prefix_request.withdraw)
 Prefix = Annotated[str, typer.Argument(metavar="PREFIX", help="What stands before the colon of a scope name.")]
 Owner = Annotated[str, typer.Argument(metavar="OWNER_ORGNO", help="Organisation number of the owner.")]
 

@@ -1,4 +1,4 @@
-"""`authserver prefix request|requests|approve|deny`: prefixes that organisations ask for."""
+"""`authserver prefix request|requests|approve|deny|withdraw`: prefixes that organisations ask for."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ def deny(
 ) -> None:
     """Refuse the prefix."""
     _do(lambda d: prefix_requests.deny(d.store, d.actor, d.now, request_id=request_id, answer=reason), as_json=as_json)
+
+
+def withdraw(request_id: RequestId, reason: Reason = "", as_json: Json = False) -> None:
+    """Take a request for a prefix back that nobody has decided."""
+    _do(
+        lambda d: prefix_requests.withdraw(d.store, d.actor, d.now, request_id=request_id, reason=reason),
+        as_json=as_json,
+    )
 
 
 def _do(work: Callable[[Desk], Awaitable[PrefixRequest]], *, as_json: bool) -> None:

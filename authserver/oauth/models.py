@@ -48,11 +48,18 @@ Approval = Literal["owner", "listed", "any"]
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A legal entity, known by its nine-digit organisation number."""
+    """A legal entity, known by its nine-digit organisation number.
+
+    `most_…` is how many of a kind the operator lets it have, None for the default; requests that wait among them.
+    """
 
     orgno: str
     name: str
     active: bool = True
+    most_clients: int | None = None
+    most_scopes: int | None = None
+    most_waiting: int | None = None
+    most_webhooks: int | None = None
 
     @property
     def ref(self) -> Ref:

@@ -11,12 +11,11 @@ from typing import Final
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import AccessRequest, AccessState, Fact, Ref, Scope, ScopeAccess
-from authserver.registry import rights, text
+from authserver.registry import quotas, rights, text
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
 
-MOST_WAITING: Final = 100
 _ACCESS: Final[dict[str, AccessState]] = {"APPROVED": "APPROVED", "DENIED": "DENIED", "WITHDRAWN": "DENIED"}
 
 
@@ -49,14 +48,11 @@ async def ask(
     purpose = _said(new.purpose, "purpose")
     legal_basis = _said(new.legal_basis, "legal basis")
     async with rights.change(store, actor, now, reason, asking=True) as change:
-        await rights.organisation(change, consumer)
+        organisation = await rights.organisation(change, consumer)
         scope = await rights.visible_scope(change, actor, new.scope)
         present = await change.get(Ref("access", scope.name, consumer))
         _refuse_idle(scope, present)
-        if await change.waiting(consumer) >= MOST_WAITING:
-            raise Refusal(
-                Reason.CONFLICT, value=f"{MOST_WAITING} requests of the organisation wait already; withdraw one first"
-            )
+        await quotas.admit(change, organisation, "waiting")
         request = AccessRequest(new_id(), scope.name, consumer, purpose, legal_basis, "REQUESTED", now)
         if present is None and _approves(scope, consumer):
             request = replace(request, state="APPROVED", decided_at=now, by_rule=True)

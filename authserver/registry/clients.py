@@ -11,7 +11,7 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.limits import CLIENT_ID_CHARS, TOKEN_LIFE_CEILING
 from authserver.oauth.models import Client, Scope
 from authserver.oauth.profiles import REQUEST_PROFILES
-from authserver.registry import keys, onbehalfof, rights, text
+from authserver.registry import keys, onbehalfof, quotas, rights, text
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
@@ -78,10 +78,11 @@ async def add(
         )
     )
     async with rights.change(store, actor, now, reason) as change:
-        await rights.organisation(change, orgno)
+        organisation = await rights.organisation(change, orgno)
         present = await change.get(client.ref)
         if isinstance(present, Client):
             raise Refusal(Reason.CONFLICT, value=_taken(actor, present))
+        await quotas.admit(change, organisation, "clients")
         client = replace(client, scopes=await registrable(change, actor, client, new.scopes))
         if judged is not None:
             client = await keys.with_key(change, client, judged, now)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from authserver.oauth import orgno as numbers
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Organisation, Ref
-from authserver.registry import rights, text
+from authserver.registry import quotas, rights, text
 from authserver.registry.paging import Page, Window, paged
-from authserver.registry.ports import Actor, Change, Reader, RegistryStore
+from authserver.registry.ports import Actor, Change, Quota, Reader, RegistryStore
 
 
 def number(value: str) -> str:
@@ -63,9 +63,12 @@ async def amend(
     orgno: str,
     name: str | None = None,
     active: bool | None = None,
+    limits: Mapping[Quota, int | None] | None = None,
     reason: str = "",
 ) -> Organisation:
-    """Rename an organisation, deactivate or reactivate it, in one change; None leaves things as they are.
+    """Rename an organisation, deactivate or reactivate it, limit what it may have, in one change.
+
+    None leaves things as they are; of the `limits` that are named, None means the default.
 
     Raises Refusal NOT_ALLOWED, INVALID or NOT_FOUND. Done again, it changes nothing.
     """
@@ -74,7 +77,8 @@ async def amend(
     async with rights.change(store, actor, now, reason) as change:
         present = await _read(change, number(orgno))
         named = present if fit_name is None else replace(present, name=fit_name)
-        return await _put(change, named if active is None else replace(named, active=active))
+        limited = quotas.applied(named, limits or {})
+        return await _put(change, limited if active is None else replace(limited, active=active))
 
 
 async def listed(store: RegistryStore, actor: Actor) -> Sequence[Organisation]:

@@ -43,8 +43,15 @@ class Actor:
     rights: frozenset[Right] = ALL_RIGHTS
 
 
+Quota = Literal["clients", "scopes", "waiting", "webhooks"]
+"""What an organisation may have so many of: clients, scopes, requests that nobody has decided, active webhooks."""
+
+
 class Reader(Protocol):
     """One state of the registry, to read from."""
+
+    async def count(self, quota: Quota, orgno: str) -> int:
+        """How many of a kind an organisation has; clients and scopes that are deactivated too."""
 
     async def get(self, ref: Ref) -> Fact:
         """Read a record as this transaction sees it, None if absent; delegations as a tuple."""
@@ -67,12 +74,6 @@ class Change(Reader, Protocol):
 
     async def prefix_names(self) -> Sequence[tuple[str, str]]:
         """Every prefix there is or that is asked for, and whose it is or would be."""
-
-    async def waiting(self, orgno: str) -> int:
-        """How many requests of an organisation nobody has decided."""
-
-    async def webhooks(self, orgno: str) -> int:
-        """How many active webhooks an organisation has."""
 
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         """Keep the secret of a new webhook, which is told of every change from now on."""

@@ -8,13 +8,12 @@ from typing import Final
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Prefix, PrefixRequest
-from authserver.registry import prefixes, rights, text
+from authserver.registry import prefixes, quotas, rights, text
 from authserver.registry.look_alikes import alike
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, Change, RegistryStore
 
-MOST_WAITING: Final = 100
 _NINE_DIGITS: Final = 9
 
 
@@ -48,12 +47,9 @@ async def ask(
         raise text.invalid("The purpose is empty")
     asked = PrefixRequest(new_id(), prefixes.name(new.prefix), orgno, purpose, "REQUESTED", now)
     async with rights.change(store, actor, now, reason) as change:
-        await rights.organisation(change, orgno)
+        organisation = await rights.organisation(change, orgno)
         await _refuse_taken(change, asked)
-        if await change.waiting(orgno) >= MOST_WAITING:
-            raise Refusal(
-                Reason.CONFLICT, value=f"{MOST_WAITING} requests of the organisation wait already; withdraw one first"
-            )
+        await quotas.admit(change, organisation, "waiting")
         await change.put(asked)
     return asked
 

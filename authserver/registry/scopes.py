@@ -11,7 +11,7 @@ from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.limits import JSON_INTEGER, TOKEN_LIFE_CEILING
 from authserver.oauth.models import Prefix, Scope
 from authserver.oauth.profiles import TOKEN_PROFILES
-from authserver.registry import delegation_terms, rights, text
+from authserver.registry import delegation_terms, quotas, rights, text
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, RegistryStore
@@ -70,6 +70,7 @@ async def add(store: RegistryStore, actor: Actor, now: int, *, scope: Scope, rea
         present = await change.get(new.ref)
         if isinstance(present, Scope):
             raise Refusal(Reason.CONFLICT, value=_already(present))
+        await quotas.admit(change, owner, "scopes")
         await change.put(new)
     return new
 

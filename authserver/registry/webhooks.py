@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Webhook
-from authserver.registry import rights, text
+from authserver.registry import quotas, rights, text
 from authserver.registry.addresses import public
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
 from authserver.registry.ports import Actor, RegistryStore
 
-MOST_WEBHOOKS: Final = 10
 KINDS: Final = frozenset(
     {
         "organisation",
@@ -62,7 +61,7 @@ async def add(
     """Register a webhook, which is told of every change from now on.
 
     `anywhere` admits plain http and addresses of one's own network, which only `dev` may. Raises Refusal INVALID,
-    NOT_FOUND, or CONFLICT when the organisation is deactivated or has too many.
+    NOT_FOUND, or CONFLICT when the organisation is deactivated or has as many as it may.
     """
     orgno = number(new.orgno)
     rights.own(actor, "organisation", orgno)
@@ -71,16 +70,13 @@ async def add(
     webhook = Webhook(new_id(), orgno, _destination(new.url, anywhere=anywhere), tuple(sorted(set(new.kinds))))
     registered = Registered(webhook, new_secret())
     async with rights.change(store, actor, now, reason) as change:
-        await rights.organisation(change, orgno)
+        organisation = await rights.organisation(change, orgno)
         if await change.get(webhook.ref) is not None:
             # A create tried again after its node died; who asked never saw the secret.
             raise Refusal(
                 Reason.CONFLICT, value="The webhook is registered, and its secret is told once; register another one"
             )
-        if await change.webhooks(orgno) >= MOST_WEBHOOKS:
-            raise Refusal(
-                Reason.CONFLICT, value=f"The organisation has {MOST_WEBHOOKS} active webhooks; deactivate one first"
-            )
+        await quotas.admit(change, organisation, "webhooks")
         await change.put(webhook)
         await change.keep_secret(webhook.id, registered.secret)
     return registered
@@ -91,17 +87,15 @@ async def set_active(
 ) -> Webhook:
     """Deactivate a webhook, or reactivate it; then it is told of what it missed.
 
-    Raises Refusal NOT_FOUND, or CONFLICT when the organisation has too many active ones. Done again, it changes
-    nothing.
+    Raises Refusal NOT_FOUND, or CONFLICT when the organisation is deactivated or has as many active ones as it may.
+    Done again, it changes nothing.
     """
     async with rights.change(store, actor, now, reason) as change:
         present = await rights.webhook(change, actor, webhook_id)
         wanted = replace(present, active=active)
         if wanted != present:
-            if active and await change.webhooks(present.orgno) >= MOST_WEBHOOKS:
-                raise Refusal(
-                    Reason.CONFLICT, value=f"The organisation has {MOST_WEBHOOKS} active webhooks; deactivate one first"
-                )
+            if active:
+                await quotas.admit(change, await rights.organisation(change, present.orgno), "webhooks")
             await change.put(wanted)
     return wanted
 

@@ -25,6 +25,7 @@ from authserver.oauth.models import (
     Scope,
 )
 from authserver.storage import rows
+from authserver.storage.counting import count
 from authserver.storage.delegation_parties import concerned_by
 from authserver.storage.schema import (
     access_requests,
@@ -105,6 +106,9 @@ class SqlReader:
 
     async def get(self, ref: Ref) -> Fact:
         return (await read_facts(self._connection, [ref]))[ref]
+
+    async def count(self, quota: str, orgno: str) -> int:
+        return await count(self._connection, quota, orgno)
 
     async def delegation(self, delegation_id: str) -> Delegation | None:
         found = await read_delegations(self._connection, delegations.c.id == delegation_id)

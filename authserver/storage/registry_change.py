@@ -125,18 +125,6 @@ class RegistryChange(SqlReader):
         )
         return [(name, orgno) for name, orgno in (await self._connection.execute(query)).all()]
 
-    async def waiting(self, orgno: str) -> int:
-        own = (
-            and_(table.c[asker] == orgno, table.c.state == "REQUESTED")
-            for table, asker in ((access_requests, "consumer_orgno"), (prefix_requests, "orgno"))
-        )
-        counts = [await self._connection.execute(select(func.count()).where(each)) for each in own]
-        return sum(int(count.scalar_one()) for count in counts)
-
-    async def webhooks(self, orgno: str) -> int:
-        own = select(func.count()).where(webhooks.c.orgno == orgno, webhooks.c.active)
-        return int((await self._connection.execute(own)).scalar_one())
-
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         newest = (await self._connection.execute(select(func.max(registry_changes.c.seq)))).scalar_one() or 0
         row = {"webhook_id": webhook_id, "secret": secret, "seq": newest, "attempts": 0, "due_at": 0, "fault": ""}

@@ -134,7 +134,7 @@ async def test_what_a_change_asks_of_requests(store: SqlRegistryStore) -> None:
     async with store.change(OPERATOR, NOW) as change:
         assert await change.open_request("tax:read", SUPPLIER) == ASKED
         assert await change.open_request("tax:read", CONSUMER) is None
-        assert [await change.waiting(orgno) for orgno in (SUPPLIER, CONSUMER)] == [2, 0]
+        assert [await change.count("waiting", orgno) for orgno in (SUPPLIER, CONSUMER)] == [2, 0]
         assert sorted(await change.prefix_names()) == [("skatt", SUPPLIER), ("tax", OWNER)]
     await put(store, replace(ASKED, state="WITHDRAWN"))
     async with store.change(OPERATOR, NOW) as change:

@@ -18,8 +18,9 @@ from authserver.registry import dead_letters, webhooks
 from authserver.registry.addresses import public
 from authserver.registry.paging import Window
 from authserver.registry.ports import Actor
+from authserver.registry.quotas import DEFAULTS
 from authserver.registry.telling import DELAYS
-from authserver.registry.webhooks import MOST_WEBHOOKS, NewWebhook, Registered
+from authserver.registry.webhooks import NewWebhook, Registered
 from authserver.services.posting import NotDeliveredError, Post
 from authserver.services.webhooks import MESSAGES_PER_ROUND, WebhookDelivery
 from authserver.storage.database import Database
@@ -326,7 +327,7 @@ async def test_urls_that_are_refused(store: SqlRegistryStore, url: str) -> None:
 async def test_webhooks_are_bounded_and_ones_own(store: SqlRegistryStore) -> None:
     """So many active ones and no more; a stranger registers none, sees none and stops none."""
     await fill(store)
-    for number in range(MOST_WEBHOOKS):
+    for number in range(DEFAULTS["webhooks"]):
         await register(store, "https://hook.example/", id_=f"w{number}")
     own, stranger = Actor("organisation", SUPPLIER), Actor("organisation", OWNER)
     with pytest.raises(Refusal) as refused:

@@ -9,9 +9,10 @@ import pytest
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import AccessRequest
 from authserver.registry import access, access_requests, changes, organisations, scopes
-from authserver.registry.access_requests import MOST_WAITING, NewAccessRequest
+from authserver.registry.access_requests import NewAccessRequest
 from authserver.registry.paging import Window
 from authserver.registry.ports import ALL_RIGHTS, Actor, RegistryStore
+from authserver.registry.quotas import DEFAULTS
 from tests.registry.conftest import CONSUMER, NOW, OPERATOR, OWNER, SUPPLIER, acting, scope
 
 ASKED = NewAccessRequest("nav:read", CONSUMER, "Pay out benefits", "Folketrygdloven § 21-4")
@@ -203,13 +204,14 @@ async def test_a_deactivated_consumer_neither_asks_nor_is_approved(store: Regist
 
 async def test_waiting_requests_are_bounded(store: RegistryStore) -> None:
     """So many may wait, and the next is refused until one is withdrawn."""
-    for number in range(MOST_WAITING + 1):
+    most = DEFAULTS["waiting"]
+    for number in range(most + 1):
         await scopes.add(store, OPERATOR, NOW, scope=scope(f"nav:s{number}"))
-    for number in range(MOST_WAITING):
+    for number in range(most):
         await ask(store, request_id=f"r{number}", scope=f"nav:s{number}")
-    assert await refused(ask(store, request_id="more", scope=f"nav:s{MOST_WAITING}")) is Reason.CONFLICT
+    assert await refused(ask(store, request_id="more", scope=f"nav:s{most}")) is Reason.CONFLICT
     await access_requests.withdraw(store, acting(CONSUMER), NOW, request_id="r0")
-    await ask(store, request_id="more", scope=f"nav:s{MOST_WAITING}")
+    await ask(store, request_id="more", scope=f"nav:s{most}")
 
 
 async def test_both_sides_find_their_requests(store: RegistryStore) -> None:

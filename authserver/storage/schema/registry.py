@@ -26,6 +26,7 @@ organisations = Table(
     Column("orgno", Text, primary_key=True),
     text("name"),
     flag("active"),
+    *(Column(name, BigInteger) for name in ("most_clients", "most_scopes", "most_waiting", "most_webhooks")),
     CheckConstraint("length(orgno) = 9 AND ltrim(orgno, '0123456789') = ''", name="orgno"),
 )
 

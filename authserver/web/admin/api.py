@@ -18,6 +18,7 @@ from authserver.web.admin import (
     changes,
     client_keys,
     clients,
+    delegation_evidence,
     delegation_sources,
     delegation_steps,
     delegation_terms,
@@ -30,6 +31,7 @@ from authserver.web.admin import (
     prefix_requests,
     prefixes,
     public,
+    quotas,
     scope_terms,
     scopes,
     webhooks,
@@ -53,6 +55,7 @@ COMPATIBLE: Final = (
 OUR_OWN: Final = (
     access_requests.router,
     changes.router,
+    delegation_evidence.router,
     delegation_sources.router,
     delegation_steps.router,
     delegation_terms.router,
@@ -63,6 +66,7 @@ OUR_OWN: Final = (
     packages.router,
     prefix_requests.router,
     prefixes.router,
+    quotas.router,
     scope_terms.router,
     webhooks.router,
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from authserver.oauth.models import Organisation
 from authserver.registry import organisations
 from authserver.registry.administration import OPERATOR
+from authserver.registry.ports import Quota
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
 from authserver.web.admin.documents import Closed
@@ -30,11 +31,21 @@ class NewOrganisation(Closed):
     name: str
 
 
+class Limits(Closed):
+    """How many of each an organisation may have; what is left out stays, null is the default."""
+
+    clients: int | None = None
+    scopes: int | None = None
+    waiting: int | None = Field(default=None, description="Requests that nobody has decided.")
+    webhooks: int | None = Field(default=None, description="Active ones.")
+
+
 class OrganisationChange(Closed):
     """What is to be different; what is left out or null stays."""
 
     name: str | None = None
     active: bool | None = None
+    limits: Limits | None = None
 
 
 class OrganisationDocument(BaseModel):
@@ -43,6 +54,7 @@ class OrganisationDocument(BaseModel):
     orgno: str
     name: str
     active: bool
+    limits: Limits = Field(description="What the operator lets it have; null is the default.")
 
 
 async def _shown(found: Organisation) -> OrganisationDocument:
@@ -50,7 +62,13 @@ async def _shown(found: Organisation) -> OrganisationDocument:
 
 
 def _document(found: Organisation) -> OrganisationDocument:
-    return OrganisationDocument(orgno=found.orgno, name=found.name, active=found.active)
+    limits = Limits(
+        clients=found.most_clients,
+        scopes=found.most_scopes,
+        waiting=found.most_waiting,
+        webhooks=found.most_webhooks,
+    )
+    return OrganisationDocument(orgno=found.orgno, name=found.name, active=found.active, limits=limits)
 
 
 @router.get("/organisations", response_model=Page[OrganisationDocument])
@@ -79,9 +97,19 @@ async def read_organisation(orgno: str, request: Request, call: OperatorReads) -
 
 @router.patch("/organisations/{orgno}", response_model=OrganisationDocument | Rehearsed)
 async def change_organisation(orgno: str, body: OrganisationChange, call: OperatorWrites) -> Response:
-    """Rename, deactivate or reactivate an organisation; all that it has follows at once. Needs If-Match."""
+    """Rename, limit, deactivate or reactivate an organisation; all that it has follows at once. Needs If-Match."""
+    limits: dict[Quota, int | None] = (
+        {} if body.limits is None else cast("dict[Quota, int | None]", body.limits.model_dump(exclude_unset=True))
+    )
     store = call.guard(lambda change: organisations.read_in(change, call.actor, orgno=orgno))
     changed = await organisations.amend(
-        store, call.actor, call.now, orgno=orgno, name=body.name, active=body.active, reason=call.reason
+        store,
+        call.actor,
+        call.now,
+        orgno=orgno,
+        name=body.name,
+        active=body.active,
+        limits=limits,
+        reason=call.reason,
     )
     return await call.answer(lambda: _shown(changed), headers=tag(changed))
