@@ -23,6 +23,7 @@ from authserver.web.lookup import PATHS, LookupEndpoint
 from authserver.web.management import management_app
 from authserver.web.observation import Observation
 from authserver.web.pages import pages_app
+from authserver.web.status_lists import listing
 from authserver.web.token import TokenEndpoint
 from authserver.web.trace import TraceIds
 
@@ -42,9 +43,8 @@ def create_app(services: Services) -> Front:
         "/.well-known/jwks.json": keys,
         **dict.fromkeys(PATHS, lookup_endpoint(services)),
     }
-    return Front(
-        lean, mounted(admin_parts(services), __version__, pages_app(settings.issuer, __version__)), {b"/token": token}
-    )
+    rest = mounted(admin_parts(services), __version__, pages_app(settings.issuer, __version__))
+    return Front(lean, listing(services.status_lists, rest), {b"/token": token})
 
 
 def lookup_endpoint(services: Services) -> LookupEndpoint:
@@ -76,6 +76,7 @@ def admin_parts(services: Services) -> Parts:
         times=admin.times,
         affected=admin.affected,
         delegation_records=admin.delegation_records,
+        evidence=services.evidence,
         cursors=Cursors(admin.cursor_secret),
         clock=clock,
         new_id=lambda: str(uuid4()),

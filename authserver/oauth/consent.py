@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from authserver.oauth import jose, limits, statement
 from authserver.oauth.errors import Reason, Refusal
+from authserver.oauth.jwk import verification_key
 from authserver.oauth.models import Client, ClientKey, Delegation
 
 TYP: Final = "delegation-consent+jwt"
@@ -53,7 +54,8 @@ def verify(compact: str, client: Client, delegation: Delegation, issuer: str, no
     """Verify that this client signed these terms, with a key that is registered now. Raises Refusal INVALID."""
     found = read(compact)
     key = _key(found.header, client, now)
-    if key.verifier is None or not key.verifier.verify(found.signing_input, found.signature):
+    verifier = key.verifier or verification_key(json.loads(key.jwk), key.alg)
+    if not verifier.verify(found.signing_input, found.signature):
         raise _refused("its signature is not that of the registered key")
     check_claims(found.claims, statement.terms(delegation, issuer), delegation.id)
     issued = found.claims["iat"]

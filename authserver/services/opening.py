@@ -23,15 +23,18 @@ from authserver.oauth.profiles import MASKINPORTEN
 from authserver.record.affected import SqlAffected
 from authserver.record.decisions import SqlDecisions
 from authserver.record.use import SqlDelegationUse
+from authserver.registry.evidence import Authority
 from authserver.services.background import every, run
 from authserver.services.health import Check, node_metrics, readiness_checks
 from authserver.services.outside import open_registers
 from authserver.services.posting import Post
+from authserver.services.status_lists import EvidenceSigner, StatusLists
 from authserver.services.stores import NotReadyError, clock, open_key_ring, ready_database, ready_redis
 from authserver.services.webhooks import WebhookDelivery
 from authserver.settings import Settings
 from authserver.storage.database import Database
 from authserver.storage.delegation_lookup import SqlDelegationLookup
+from authserver.storage.evidence import SqlEvidence
 from authserver.storage.idempotency import SqlIdempotency
 from authserver.storage.nodes import SqlNodes
 from authserver.storage.record_times import SqlRecordTimes
@@ -74,6 +77,8 @@ class Services:
     checks: dict[str, Check]
     metrics: CollectorRegistry
     admin: AdminServices
+    evidence: Authority
+    status_lists: StatusLists
 
 
 @asynccontextmanager
@@ -102,6 +107,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await run(stack, every(_POLL_SECONDS, lambda: nodes.beat(exchange.node, __version__, snapshot.epoch, clock())))
         await run(stack, every(_PURGE_SECONDS, lambda: SqlSingleUse(database).purge(clock())))
         await run(stack, every(_WEBHOOK_SECONDS, _telling(settings, database, store, exchange.node)))
+        kept, sign = SqlEvidence(database), EvidenceSigner(exchange.signer)
         yield Services(
             settings=settings,
             store=store,
@@ -111,6 +117,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             checks=readiness_checks(store, redis, ring),
             metrics=node_metrics(snapshot, admission),
             admin=await _admin(database, redis, snapshot),
+            evidence=Authority(settings.issuer, sign, kept, new_id),
+            status_lists=StatusLists(settings.issuer, kept, sign, lambda: snapshot.epoch, clock),
         )
 
 

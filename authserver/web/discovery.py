@@ -47,20 +47,24 @@ def _serve(current: Callable[[], Document], media_type: str, max_age: int) -> Ap
         if scope["method"] not in ("GET", "HEAD"):
             await send_answer(send, 405, [(b"allow", b"GET, HEAD")], b"")
             return
-        served = current()
-        headers: Headers = [
-            (b"content-type", media_type.encode("ascii")),
-            (b"etag", served.etag.encode("ascii")),
-            (b"cache-control", f"public, max-age={max_age}".encode("ascii")),
-            (b"access-control-allow-origin", b"*"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-        if _unchanged(scope, served.etag):
-            await send_answer(send, 304, headers[1:], b"")
-            return
-        await send_answer(send, 200, headers, served.body)
+        await send_document(scope, send, current(), media_type, max_age)
 
     return endpoint
+
+
+async def send_document(scope: Scope, send: Send, served: Document, media_type: str, max_age: int) -> None:
+    """Answer with a document that anyone may read and keep for `max_age` seconds, or that it is unchanged."""
+    headers: Headers = [
+        (b"content-type", media_type.encode("ascii")),
+        (b"etag", served.etag.encode("ascii")),
+        (b"cache-control", f"public, max-age={max_age}".encode("ascii")),
+        (b"access-control-allow-origin", b"*"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if _unchanged(scope, served.etag):
+        await send_answer(send, 304, headers[1:], b"")
+        return
+    await send_answer(send, 200, headers, served.body)
 
 
 def _unchanged(scope: Scope, etag: str) -> bool:

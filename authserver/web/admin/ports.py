@@ -10,6 +10,7 @@ from authserver.grants.ports import Registry
 from authserver.oauth.models import Record, Ref
 from authserver.registry.administration import Administration
 from authserver.registry.delegation_use import DelegationRecords
+from authserver.registry.evidence import Authority
 from authserver.registry.ports import RegistryStore
 from authserver.web.admin.bearer import Tokens
 from authserver.web.admin.cursor import Cursors
@@ -58,6 +59,7 @@ class Parts:
     times: Times
     affected: Affected
     delegation_records: DelegationRecords
+    evidence: Authority
     cursors: Cursors
     clock: Callable[[], int]
     new_id: Callable[[], str]
