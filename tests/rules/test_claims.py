@@ -143,7 +143,7 @@ TIMES: list[tuple[str, dict[str, Any], Reason | None]] = [
 
 @pytest.mark.parametrize(
     ("profile", "changes", "reason"),
-    [pytest.param(*row, id=f"{row[0]}-{row[1]}") for row in TIMES],
+    [pytest.param(*row, id=f"{row[0]}-{row[1]}".replace(repr(ABSENT), "absent")) for row in TIMES],
 )
 def test_times_are_judged_to_the_second(profile: str, changes: dict[str, Any], reason: Reason | None) -> None:
     """Each bound on iat, exp and nbf holds at its exact second."""

@@ -102,7 +102,7 @@ def named(value: Any, names: dict[str, str]) -> Any:
     return value
 
 
-@pytest.mark.parametrize("line", ANSWERED, ids=[f"{line[0]} {line[1]}" for line in ANSWERED])
+@pytest.mark.parametrize("line", ANSWERED, ids=[f"{line[0]} {line[1]}".replace(KEY.kid, "{kid}") for line in ANSWERED])
 def test_an_endpoint_answers_with_its_scope_and_no_other(
     tool: Tool, callers: dict[str, tuple[Tool, str]], names: dict[str, str], line: tuple[str, str, str, Any, int]
 ) -> None:
