@@ -6,7 +6,7 @@ other line back.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,7 +22,7 @@ from authserver.registry.paging import MOST, Window
 from authserver.registry.ports import Actor, Change, RegistryStore
 
 # The registry's lock is held for one chunk at a time: other changes, and on SQLite tokens, wait no longer than that.
-_CHUNK: Final = 100
+_CHUNK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def import_delegations(
     for chunk in _chunks(iter(lines)):
         with suppress(_RehearsedError):
             async with rights.change(store, actor, now, "import of delegations") as change:
-                await importing.take_all(cast("Change", _Remembering(change)), chunk)
+                await importing.take_all(change, chunk)
     return importing.report
 
 
@@ -91,10 +91,13 @@ class _Import:
     report: ImportReport = field(default_factory=ImportReport)
     _named: set[int] = field(default_factory=set)
 
-    async def take_all(self, change: Change, chunk: Iterable[Line]) -> None:
+    async def take_all(self, change: Change, chunk: Sequence[Line]) -> None:
         """Take some lines. Raises _RehearsedError at the end of them if nothing may be kept."""
+        remembering = _Remembering(change)
+        await remembering.look_ahead(chunk)
         for line in chunk:
-            await self.take(change, line)
+            await self.take(cast("Change", remembering), line)
+        await remembering.flush()
         if self.options.rehearsal:
             raise _RehearsedError
 
@@ -140,23 +143,48 @@ class _Import:
 
 
 class _Remembering:
-    """A transaction that reads nothing twice: under the registry's lock only what is put here can change."""
+    """A transaction that reads what a chunk needs at once, reads nothing twice, and writes at the end.
+
+    Under the registry's lock nobody else can change anything meanwhile.
+    """
 
     def __init__(self, change: Change) -> None:
         self._change = change
         self._facts: dict[Ref, Fact] = {}
+        self._indexes: list[int] = []
+        self._new: list[Delegation] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._change, name)
+
+    async def look_ahead(self, chunk: Sequence[Line]) -> None:
+        """Read what these lines name, as far as it can be known by name."""
+        wanted = [line.wanted for line in chunk if isinstance(line.wanted, NewDelegation)]
+        refs: set[Ref] = set()
+        for each in wanted:
+            consumer, supplier = each.consumer_orgno, each.supplier_orgno
+            refs |= {Ref("organisation", consumer), Ref("organisation", supplier)}
+            refs |= {Ref("delegations", consumer, supplier), *(Ref("scope", name) for name in each.scopes)}
+        known = [ref for ref in refs if text.fit(ref.id) and text.fit(ref.other)]
+        self._facts.update(await self._change.facts(known))
+        self._indexes = list(await self._change.free_status_indexes(len(wanted)))
 
     async def get(self, ref: Ref) -> Fact:
         if ref not in self._facts:
             self._facts[ref] = await self._change.get(ref)
         return self._facts[ref]
 
+    async def free_status_index(self) -> int:
+        return self._indexes.pop()
+
     async def put(self, record: Delegation) -> None:
-        self._facts.pop(record.ref, None)
-        await self._change.put(record)
+        before = self._facts.get(record.ref)
+        self._facts[record.ref] = (*(before if isinstance(before, tuple) else ()), record)
+        self._new.append(record)
+
+    async def flush(self) -> None:
+        """Write what was put."""
+        await self._change.put_new(self._new)
 
 
 async def exported(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -56,6 +56,9 @@ class Reader(Protocol):
     async def get(self, ref: Ref) -> Fact:
         """Read a record as this transaction sees it, None if absent; delegations as a tuple."""
 
+    async def facts(self, refs: Collection[Ref]) -> Mapping[Ref, Fact]:
+        """Read many records at once, each as `get` does."""
+
     async def delegation(self, delegation_id: str) -> Delegation | None:
         """Read one delegation by its id."""
 
@@ -83,6 +86,12 @@ class Change(Reader, Protocol):
 
     async def free_status_index(self) -> int:
         """Draw an index for the status lists that no delegation has."""
+
+    async def free_status_indexes(self, count: int) -> Sequence[int]:
+        """So many places in the status lists that no delegation has, each another."""
+
+    async def put_new(self, records: Sequence[Delegation]) -> None:
+        """Insert delegations that are not there yet, all at once, each as `put` does."""
 
     async def put(self, record: Record) -> None:
         """Insert or replace the record, and append what was before and after to the change log."""

@@ -6,7 +6,7 @@ is refused in the words used for one that does not exist. Whatever it puts needs
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -80,11 +80,20 @@ class _Rightful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transaction, name)
 
+    async def put_new(self, records: Sequence[Delegation]) -> None:
+        """Put new delegations. Raises Refusal NOT_ALLOWED if the actor lacks the right."""
+        for record in records:
+            self._require_right(record)
+        await self._transaction.put_new(records)
+
     async def put(self, record: Record) -> None:
         """Put a record. Raises Refusal NOT_ALLOWED if the actor lacks the right."""
+        self._require_right(record)
+        await self._transaction.put(record)
+
+    def _require_right(self, record: Record) -> None:
         if self._actor.kind != "operator" and not self._needed.get(type(record), frozenset()) & self._actor.rights:
             raise Refusal(Reason.NOT_ALLOWED)
-        await self._transaction.put(record)
 
 
 def operator(actor: Actor) -> None:

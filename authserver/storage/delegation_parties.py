@@ -44,17 +44,20 @@ def names_scope_of(owner_orgno: str) -> ColumnElement[bool]:
     )
 
 
-async def free_status_index(connection: AsyncConnection) -> int:
-    """Draw an index that no delegation has, of those that the lists in use have; one list more when these fill up.
+async def free_status_indexes(connection: AsyncConnection, count: int) -> list[int]:
+    """Draw indexes that no delegation has, of those that the lists in use have; one list more when these fill up.
 
     An index drawn at random tells nobody how many delegations there are, nor which were given together.
     """
     used = delegations.c.status_index
     highest = (await connection.execute(select(func.max(used)))).scalar_one()
     lists = 1 if highest is None else highest // INDEXES_PER_LIST + 1
+    found: set[int] = set()
     while True:
         for _ in range(_TRIES):
-            drawn = randbelow(lists * INDEXES_PER_LIST)
-            if (await connection.execute(select(used).where(used == drawn))).first() is None:
-                return drawn
+            drawn = {randbelow(lists * INDEXES_PER_LIST) for _ in range(count - len(found))}
+            taken = (await connection.execute(select(used).where(used.in_(drawn)))).scalars().all()
+            found |= drawn.difference(taken)
+            if len(found) == count:
+                return list(found)
         lists += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, RowMapping, Select, select, tuple_
@@ -106,6 +106,9 @@ class SqlReader:
 
     async def get(self, ref: Ref) -> Fact:
         return (await read_facts(self._connection, [ref]))[ref]
+
+    async def facts(self, refs: Collection[Ref]) -> Mapping[Ref, Fact]:
+        return await read_facts(self._connection, refs)
 
     async def count(self, quota: str, orgno: str) -> int:
         return await count(self._connection, quota, orgno)

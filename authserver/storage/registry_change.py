@@ -25,7 +25,7 @@ from authserver.oauth.models import (
     Webhook,
 )
 from authserver.storage import rows
-from authserver.storage.delegation_parties import free_status_index
+from authserver.storage.delegation_parties import free_status_indexes
 from authserver.storage.errors import constraint_refusal
 from authserver.storage.reading import SqlReader, mappings
 from authserver.storage.schema import (
@@ -136,7 +136,22 @@ class RegistryChange(SqlReader):
         return (await self._connection.execute(waits)).rowcount
 
     async def free_status_index(self) -> int:
-        return await free_status_index(self._connection)
+        (index,) = await free_status_indexes(self._connection, 1)
+        return index
+
+    async def free_status_indexes(self, count: int) -> Sequence[int]:
+        return await free_status_indexes(self._connection, count)
+
+    async def put_new(self, records: Sequence[Delegation]) -> None:
+        if not records:
+            return
+        delegated = [{"delegation_id": each.id, "scope": scope} for each in records for scope in sorted(each.scopes)]
+        try:
+            await self._connection.execute(insert(delegations), [rows.row_of(each) for each in records])
+            await self._connection.execute(insert(delegation_scopes), delegated)
+        except IntegrityError as error:
+            raise constraint_refusal(error) from error
+        await self._log(*((None, each) for each in records))
 
     async def put(self, record: Record) -> None:
         before = await self._before(record)
@@ -147,7 +162,7 @@ class RegistryChange(SqlReader):
             await self._write(record, new=before is None)
         except IntegrityError as error:
             raise constraint_refusal(error) from error
-        await self._log(before, record)
+        await self._log((before, record))
 
     async def _before(self, record: Record) -> Record | None:
         if isinstance(record, Delegation):
@@ -178,12 +193,15 @@ class RegistryChange(SqlReader):
         if values:
             await self._connection.execute(insert(table), values)
 
-    async def _log(self, before: Record | None, after: Record) -> None:
+    async def _log(self, *changed: tuple[Record | None, Record]) -> None:
         if self._epoch is None:
             step = update(policy_epoch).values(epoch=policy_epoch.c.epoch + 1).returning(policy_epoch.c.epoch)
             self._epoch = int((await self._connection.execute(step)).scalar_one())
+        await self._connection.execute(insert(registry_changes), [self._told(*each) for each in changed])
+
+    def _told(self, before: Record | None, after: Record) -> rows.Values:
         ref = after.ref
-        change = {
+        return {
             "epoch": self._epoch,
             "kind": ref.kind,
             "id": ref.id,
@@ -198,7 +216,6 @@ class RegistryChange(SqlReader):
             "before": rows.logged(before),
             "after": rows.logged(after),
         }
-        await self._connection.execute(insert(registry_changes).values(change))
 
 
 def _same(table: Table, row: rows.Values) -> ColumnElement[bool]:
