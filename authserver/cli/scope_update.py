@@ -68,7 +68,7 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Change what is named of a scope's terms and leave the rest."""
-    stated = {
+    stated: dict[str, Any] = {
         "description": description,
         "visibility": visibility,
         "audience": audience,
@@ -79,14 +79,22 @@ def update(
         "approved_consumers": None if approved_consumer is None else tuple(approved_consumer),
         "review_at": None if review_at is None else seconds(review_at),
         "contact": contact,
-        "delegation_max_life": delegation_max_life,
-        "delegation_consent": delegation_consent,
-        "delegation_suppliers": None if delegation_supplier is None else tuple(filter(None, delegation_supplier)),
-        "redelegation_depth": redelegation_depth,
+        **_of_delegations(delegation_max_life, delegation_consent, delegation_supplier, redelegation_depth),
     }
     with answering(as_json=as_json) as answer:
         changed = change_at_desk(lambda d: _amend(d, name, _terms(d, stated, delegable), reason))
         answer.record("The scope is as follows.", documents.scope(changed.record), changed.effect)
+
+
+def _of_delegations(
+    max_life: int | None, consent: bool | None, suppliers: list[str] | None, depth: int | None
+) -> dict[str, Any]:
+    return {
+        "delegation_max_life": max_life,
+        "delegation_consent": consent,
+        "delegation_suppliers": None if suppliers is None else tuple(filter(None, suppliers)),
+        "redelegation_depth": depth,
+    }
 
 
 async def _amend(desk: Desk, name: str, terms: dict[str, Any], reason: str) -> Scope:

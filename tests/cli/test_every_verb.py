@@ -136,6 +136,7 @@ LISTS = {
     "changes",
     "prefix requests",
     "keys expiring",
+    "delegation use",
     *(verb for verb in WORDS if verb.endswith("list")),
 }
 # Verbs that change the registry, and say since when that is in effect.

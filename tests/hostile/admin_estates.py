@@ -82,6 +82,14 @@ class Land:
         supplier = registry.organisation()
         registry.grant(scope, supplier)
         delegation = registry.delegate(owner, supplier, scope)
+        proposed = registry.scope(f"{prefix}:p{mark}", delegable=True, visibility="PRIVATE")
+        proposal = registry.propose(owner, supplier, proposed)
+        handed = registry.scope(f"{prefix}:h{mark}", delegable=True, visibility="PRIVATE", redelegation_depth=1)
+        held = registry.delegate(registry.organisation(), owner, handed)
+        # What is public has words of its own.
+        open_prefix = registry.prefix(f"o{token_hex(6)}", owner)
+        open_scope = registry.scope(f"{open_prefix}:open", delegable=True)
+        package = registry.package(f"{open_prefix}:all", open_scope)
         webhook = registry.webhook(owner, f"http://127.0.0.1:9/{mark}")
         registry.dead_letter(webhook, 1, f"fault {mark}")
         if deactivated:
@@ -95,6 +103,13 @@ class Land:
             "scopes": scope,
             "prefix": prefix,
             "delegation_id": delegation,
+            "proposal_id": proposal,
+            "held_id": held,
+            "package": package,
+            "open_prefix": open_prefix,
+            "open_scope": open_scope,
+            "issuer": "https://register.example/",
+            "owner_orgno": owner,
             "webhook_id": webhook,
             "wanted": wanted,
             "access_request_id": requests[0],
@@ -109,7 +124,17 @@ class Land:
         return Estate(
             administrator,
             ids,
-            (mark, client.key.kid, str(client.key.jwk.get("x")), delegation, supplier, webhook, *requests),
+            (
+                mark,
+                client.key.kid,
+                str(client.key.jwk.get("x")),
+                delegation,
+                proposal,
+                held,
+                supplier,
+                webhook,
+                *requests,
+            ),
         )
 
 

@@ -19,6 +19,7 @@ DOCUMENT: Final = description(admin_api(None, ""))
 # A number with the right check digit that no test registers.
 NO_ORGANISATION: Final = "987654325"
 OPERATORS_ONLY: Final = (
+    "/api/v1/delegation-sources",
     "/api/v1/organisations",
     "/api/v1/prefixes",
     "/api/v1/prefix-requests/{prefix_request_id}/approve",
@@ -81,6 +82,8 @@ _KEY: Final = (Attack(("client_id", "kid")), Attack(("client_id",)))
 _ENTRY: Final = (Attack(("client_id", "onbehalfof_id")), Attack(("client_id",)), Attack(("onbehalfof_id",)))
 _SCOPE: Final = (Attack(("scope",)),)
 _DELEGATION: Final = (Attack(("delegation_id",)),)
+_PROPOSAL: Final = (Attack(("proposal_id",)),)
+_PACKAGE: Final = (Attack(("package",)),)
 _WEBHOOK: Final = (Attack(("webhook_id",)),)
 _ACCESS_REQUEST: Final = (Attack(("access_request_id",)),)
 _PREFIX_REQUEST: Final = (Attack(("prefix_request_id",)),)
@@ -127,9 +130,27 @@ ATTACKS: Final[Mapping[str, tuple[Attack, ...]]] = MappingProxyType(
             Attack(("consumer_orgno", "supplier_orgno"), found=200),
             Attack(("consumer_orgno",), found=200),
             Attack(("supplier_orgno",), found=200),
+            Attack(("owner_orgno",), found=200),
             Attack(("cursor",), found=400),
         ),
         "POST /api/v1/delegations": (Attack(body=("consumer_orgno",)), Attack(body=("scopes",))),
+        "POST /api/v1/delegations/proposals": (Attack(body=("consumer_orgno",)), Attack(body=("scopes",))),
+        "POST /api/v1/delegations/{held_id}/redelegate": (Attack(("held_id",)),),
+        "POST /api/v1/delegations/{proposal_id}/accept": _PROPOSAL,
+        "POST /api/v1/delegations/{proposal_id}/decline": _PROPOSAL,
+        "POST /api/v1/delegations/{delegation_id}/consent": _DELEGATION,
+        "POST /api/v1/delegations/{delegation_id}/suspend": _DELEGATION,
+        "POST /api/v1/delegations/{delegation_id}/resume": _DELEGATION,
+        "GET /api/v1/delegation-sources": (Attack(("cursor",), found=403),),
+        "POST /api/v1/delegation-sources": (Attack(body=("issuer",), found=403),),
+        "PATCH /api/v1/delegation-sources": (Attack(("issuer",), found=403),),
+        "GET /api/v1/delegation-terms": (Attack(("prefix",), found=200), Attack(("cursor",), found=400)),
+        "GET /api/v1/delegation-terms/{scope}": _SCOPE,
+        "PATCH /api/v1/delegation-terms/{scope}": _SCOPE,
+        "GET /api/v1/packages": (Attack(("cursor",), found=400),),
+        "POST /api/v1/packages": (Attack(body=("open_prefix",)), Attack(body=("scopes",))),
+        "GET /api/v1/packages/{package}": _PACKAGE,
+        "PATCH /api/v1/packages/{package}": _PACKAGE,
         "GET /api/v1/delegations/{delegation_id}": _DELEGATION,
         "DELETE /api/v1/delegations/{delegation_id}": _DELEGATION,
         "GET /api/v1/delegations/{delegation_id}/use": _DELEGATION,
@@ -182,6 +203,13 @@ def unknown_ids() -> Ids:
         "scopes": "nobody:nothing",
         "prefix": "nobody",
         "delegation_id": "nobody",
+        "proposal_id": "nobody",
+        "held_id": "nobody",
+        "package": "nobody:nothing",
+        "open_prefix": "nobody",
+        "open_scope": "nobody:nothing",
+        "issuer": "https://nobody.example/",
+        "owner_orgno": NO_ORGANISATION,
         "webhook_id": "nobody",
         "wanted": "nobody:nothing",
         "access_request_id": "nobody",
@@ -210,6 +238,15 @@ def body_of(call: Call, ids: Ids) -> Any:
             "consumer_orgno": ids["consumer_orgno"],
             "scopes": [ids["scopes"]],
         },
+        "/api/v1/delegations/proposals": {
+            "supplier_orgno": ids["supplier_orgno"],
+            "consumer_orgno": ids["consumer_orgno"],
+            "scopes": [ids["scopes"]],
+        },
+        "/api/v1/delegations/{held_id}/redelegate": {"supplier_orgno": ids["supplier_orgno"]},
+        "/api/v1/delegation-sources": {"active": False},
+        "/api/v1/delegation-terms/{scope}": {"delegation_consent": True},
+        "/api/v1/packages/{package}": {"title": "a title"},
         "/api/v1/organisations": {"orgno": ids["orgno"], "name": "a name"},
         "/api/v1/organisations/{orgno}": {"name": "a name"},
         "/api/v1/prefixes": {"prefix": ids["prefix"], "owner_orgno": ids["client_orgno"]},
@@ -237,6 +274,13 @@ def body_of(call: Call, ids: Ids) -> Any:
         "/api/v1/scope-terms/{scope}": {"contact": "api@example.org", "approval": "any"},
     }
     bodies["/api/v1/clients/{client_id}"] = bodies["/api/v1/clients"]
+    if call.path == "/api/v1/packages":
+        # Packages are of public scopes; another's private one is no more there than one that does not exist.
+        named = ids["open_scope"] if ids["scopes"].startswith(ids["prefix"]) else ids["scopes"]
+        return {"name": f"{ids['open_prefix']}:n{token_hex(4)}", "title": "a title", "scopes": [named]}
+    if call.path == "/api/v1/delegation-sources" and call.method == "POST":
+        elsewhere = {"lookup_url": "https://register.example/", "token_scope": "altinn:delegations"}
+        return {"issuer": ids["issuer"], "name": "a name", **elsewhere}
     if call.path == "/api/v1/scopes":
         subscope = ids["scope"].partition(":")[2] if call.method == "PUT" else f"s{token_hex(4)}"
         prefix = ids["scope"].partition(":")[0] if call.method == "PUT" else ids["prefix"]

@@ -27,6 +27,7 @@ from authserver.registry import (
     keys,
     onbehalfof,
     organisations,
+    packages,
     prefix_requests,
     prefixes,
     scopes,
@@ -195,6 +196,16 @@ class Registrar:
         new = delegations.NewDelegation(consumer, supplier, names, valid_to)
         issuer = self._settings.issuer
         return self._do(delegations.add, new=new, issuer=issuer, new_id=lambda: token_hex(8)).id
+
+    def propose(self, consumer: str, supplier: str, *names: str) -> str:
+        """Let a supplier propose to act for a consumer; return the delegation's id."""
+        new = delegations.NewDelegation(consumer, supplier, names)
+        issuer = self._settings.issuer
+        return self._do(delegations.propose, new=new, issuer=issuer, new_id=lambda: token_hex(8)).id
+
+    def package(self, name: str, *names: str) -> str:
+        """Publish a package of public scopes; return its name."""
+        return self._do(packages.add, name=name, title="A package", scopes=names).name
 
     def revoke_delegation(self, delegation_id: str) -> None:
         """End a delegation."""
