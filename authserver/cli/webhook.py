@@ -10,7 +10,8 @@ from authserver.cli import documents
 from authserver.cli.answer import answering
 from authserver.cli.desk import Desk, at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Limit, Orgno, Reason, noun, window
-from authserver.registry import webhooks
+from authserver.oauth.feeds import DeadLetter
+from authserver.registry import dead_letters, webhooks
 from authserver.registry.telling import new_secret
 
 verbs = noun("Webhooks: where an organisation is told of the changes that concern it.")
@@ -68,6 +69,40 @@ def disable(webhook_id: WebhookId, reason: Reason = "", as_json: Json = False) -
 def enable(webhook_id: WebhookId, reason: Reason = "", as_json: Json = False) -> None:
     """Reactivate a webhook; it is told of what it missed."""
     _set_active(webhook_id, reason, active=True, as_json=as_json)
+
+
+@verbs.command("letters")
+def letters(webhook_id: WebhookId, limit: Limit = 100, as_json: Json = False) -> None:
+    """Show what a webhook was not told of: changes that were given up after a day."""
+    with answering(as_json=as_json) as answer:
+        page = at_desk(lambda d: dead_letters.page(d.store, d.actor, webhook_id=webhook_id, window=window(limit)))
+        shown = [_letter(webhook_id, letter) for letter in page.items]
+        answer.rows(shown, ("seq", "message_id", "given_up_at", "fault"), "It was told of everything.")
+
+
+@verbs.command("resend")
+def resend(
+    webhook_id: WebhookId,
+    seqs: Annotated[list[int], typer.Argument(metavar="SEQ...", help="The numbers of the letters.", min=1)],
+    *,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Send what was given up once more, beside what comes in order."""
+    with answering(as_json=as_json) as answer:
+        changed = change_at_desk(
+            lambda d: dead_letters.send_again(d.store, d.actor, d.now, webhook_id=webhook_id, seqs=seqs, reason=reason)
+        )
+        answer.record("The letters will be sent again.", documents.case(changed.record), changed.effect)
+
+
+def _letter(webhook_id: str, letter: DeadLetter) -> documents.Document:
+    return {
+        "seq": letter.seq,
+        "message_id": f"{webhook_id}.{letter.seq}",
+        "given_up_at": letter.at or None,
+        "fault": letter.fault,
+    }
 
 
 def _set_active(webhook_id: str, reason: str, *, active: bool, as_json: bool) -> None:
