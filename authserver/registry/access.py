@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Ref, Scope, ScopeAccess
 from authserver.registry import access_requests, rights, text
+from authserver.registry.guarded import ChangedMeanwhileError
 from authserver.registry.organisations import number
 from authserver.registry.paging import Page, Window, paged
-from authserver.registry.ports import Actor, RegistryStore
+from authserver.registry.ports import Actor, Change, RegistryStore
 
 
 async def grant(
@@ -61,6 +62,19 @@ async def deny(
     """
     text.line(reason, "reason", required=True)
     return await revoke(store, actor, now, scope=scope, consumer_orgno=consumer_orgno, reason=reason)
+
+
+async def seen(change: Change, actor: Actor, *, scope: str, consumer_orgno: str) -> ScopeAccess:
+    """One access to a scope of the actor's, to be compared with what a caller saw of it.
+
+    Raises Refusal NOT_FOUND if the scope is not the actor's or INVALID, ChangedMeanwhileError if there is no access.
+    """
+    consumer = number(consumer_orgno)
+    found = await rights.scope(change, actor, scope)
+    present = await change.get(Ref("access", found.name, consumer))
+    if not isinstance(present, ScopeAccess):
+        raise ChangedMeanwhileError
+    return present
 
 
 async def read(store: RegistryStore, actor: Actor, *, scope: str, consumer_orgno: str) -> ScopeAccess:

@@ -10,9 +10,11 @@ from fastapi.responses import Response
 
 from authserver.oauth.models import Ref, Scope, ScopeAccess
 from authserver.registry import access, rights
+from authserver.registry.ports import Change, RegistryStore
 from authserver.web.admin.body import StrictRoute
-from authserver.web.admin.calling import Reading
+from authserver.web.admin.calling import Reading, Writing
 from authserver.web.admin.documents import listing, names_of
+from authserver.web.admin.pages import tag
 from authserver.web.admin.rehearsed import Rehearsed
 from authserver.web.admin.scope_models import AccessResponse
 from authserver.web.admin.scope_models import access as shown
@@ -47,18 +49,35 @@ async def list_received(call: ScopeReads, inactive: Inactive = False) -> Respons
 async def grant(consumer_orgno: str, name: Named, call: ScopeWrites) -> Response:
     """Let a consumer have a scope of the caller's."""
     made = await access.grant(
-        call.store, call.actor, call.now, scope=name, consumer_orgno=consumer_orgno, reason=call.reason
+        _guarded(call, name, consumer_orgno),
+        call.actor,
+        call.now,
+        scope=name,
+        consumer_orgno=consumer_orgno,
+        reason=call.reason,
     )
-    return await call.answer(lambda: _document(call, made))
+    return await call.answer(lambda: _document(call, made), headers=tag(made))
 
 
 @router.delete("/scopes/access/{consumer_orgno}", response_model=AccessResponse | Rehearsed)
 async def revoke(consumer_orgno: str, name: Named, call: ScopeWrites) -> Response:
     """Take a scope of the caller's from a consumer, effective at once; the access stays, denied."""
     made = await access.revoke(
-        call.store, call.actor, call.now, scope=name, consumer_orgno=consumer_orgno, reason=call.reason
+        _guarded(call, name, consumer_orgno),
+        call.actor,
+        call.now,
+        scope=name,
+        consumer_orgno=consumer_orgno,
+        reason=call.reason,
     )
-    return await call.answer(lambda: _document(call, made))
+    return await call.answer(lambda: _document(call, made), headers=tag(made))
+
+
+def _guarded(call: Writing, name: str, consumer_orgno: str) -> RegistryStore:
+    async def seen(change: Change) -> ScopeAccess:
+        return await access.seen(change, call.actor, scope=name, consumer_orgno=consumer_orgno)
+
+    return call.guard(seen, required=False)
 
 
 async def _document(call: Reading, row: ScopeAccess) -> AccessResponse:

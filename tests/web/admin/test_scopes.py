@@ -76,3 +76,16 @@ def test_anyone_may_read_public_scopes_prefixes_and_names(tool: Tool) -> None:
     assert read(f"/organizations/{tool.orgno}") == {"orgnr": tool.orgno, "name": "An organisation"}
     assert read("/delegationsources") == [{"name": "Tillit", "issuer": tool.authority.issuer}]
     assert request(port, "GET", "/organizations/123").status == 400
+
+
+def test_access_is_changed_only_as_it_was_seen(tool: Tool, other: Tool) -> None:
+    """Answers carry the state of the access; If-Match of another state, or of access that nobody has, is 412."""
+    prefix = tool.authority.registry.prefix(owner=tool.orgno)
+    name = tool.authority.registry.scope(f"{prefix}:read")
+    path = f"/api/v1/scopes/access/{other.orgno}?{named(name)}"
+    assert tool.call("PUT", path, headers={"if-match": '"00"'}).status == 412
+    given = tool.call("PUT", path).headers["etag"]
+    taken = tool.call("DELETE", path, headers={"if-match": given})
+    assert (taken.status, taken.json["state"]) == (200, "DENIED")
+    assert tool.call("PUT", path, headers={"if-match": given}).status == 412
+    assert tool.call("PUT", path, headers={"if-match": taken.headers["etag"]}).json["state"] == "APPROVED"
