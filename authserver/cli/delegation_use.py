@@ -37,7 +37,8 @@ def use(
             raise Refusal(Reason.INVALID, value=sentence)
         period = Period(clock(), days)
         if delegation_id is not None:
-            answer.record(f"In the last {days} days:", _shown(asyncio.run(_one(delegation_id, period)), period))
+            shown = _shown(asyncio.run(_one(delegation_id, period)), period)
+            answer.record(f"In the last {days} days:", shown if as_json else _told(shown))
             return
         found = asyncio.run(_many(*named[0], period, limit))
         answer.rows([_shown(each, period) for each in found], _COLUMNS, "There is no such delegation.")
@@ -76,3 +77,12 @@ def _shown(mirror: Mirror, period: Period) -> Document:
         "audiences": dict(use.audiences),
         "clients": dict(use.clients),
     }
+
+
+def _told(shown: Document) -> Document:
+    """Make a line of each count, as people read it."""
+    return {name: _lines(value) if isinstance(value, dict) else value for name, value in shown.items()}
+
+
+def _lines(counts: dict[str, int]) -> list[str]:
+    return [f"{key}  {tokens}" for key, tokens in counts.items()]
