@@ -10,6 +10,7 @@ from authserver.cli import delegation_steps as steps
 from authserver.cli import documents
 from authserver.cli.answer import answering
 from authserver.cli.delegation_file import export_file, import_file
+from authserver.cli.delegation_proof import statement, verify
 from authserver.cli.delegation_use import use
 from authserver.cli.desk import at_desk, change_at_desk, new_id
 from authserver.cli.options import Json, Reason, noun, seconds
@@ -19,6 +20,8 @@ verbs = noun("Delegations: what suppliers may do on behalf of consumers.")
 verbs.command("use")(use)
 verbs.command("import")(import_file)
 verbs.command("export")(export_file)
+verbs.command("statement")(statement)
+verbs.command("verify")(verify)
 
 
 verbs.command("propose")(steps.propose)

@@ -18,6 +18,8 @@ STATUS_LIST_CHARS: Final = 1024 * 1024
 FILE_BYTES: Final = 2 * STATEMENT_CHARS
 _WORDS: Final = {status_list.VALID: "active", status_list.INVALID: "revoked", status_list.SUSPENDED: "suspended"}
 
+_PARTIES: Final = frozenset({"id", "consumer", "supplier", "giver", "depth"})
+
 Keys = Mapping[str, tuple[str, VerificationKey]]
 """Verification keys by `kid`, each with its one algorithm."""
 
@@ -112,6 +114,8 @@ def _check_statement(stated: Mapping[str, Any], issuer: str, now: int) -> None:
         raise _refused("another authority made it")
     if type(begins) is not int or type(ends) is not int or not isinstance(about, dict):
         raise _refused("it is no statement of a delegation")
+    if not about.keys() >= _PARTIES or type(about.get("scope")) is not str:
+        raise _refused("it does not say who may do what")
     if about.get("id") != stated.get("sub"):
         raise _refused("it is about two delegations")
     if begins > now + limits.CLOCK_SKEW:

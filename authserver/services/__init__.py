@@ -2,6 +2,7 @@
 
 from authserver.services.backups import RestoreReport, back_up, declare_restored, restore
 from authserver.services.opening import Services, open_services
+from authserver.services.proving import open_evidence, published_keys
 from authserver.services.stores import (
     NotReadyError,
     clock,
@@ -21,9 +22,11 @@ __all__ = [
     "declare_restored",
     "list_nodes",
     "migrate",
+    "open_evidence",
     "open_key_ring",
     "open_records",
     "open_services",
     "open_store",
+    "published_keys",
     "restore",
 ]

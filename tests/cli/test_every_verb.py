@@ -15,7 +15,7 @@ from tests.cli.conftest import CONSUMER, OWNER, SUPPLIER, Run, done, refused
 # Verbs that run on, and so are tested where servers are.
 RUNNING = {"serve", "demo"}
 # Verbs that work before there is a database.
-WITHOUT_DATABASE = {"init", "doctor", "settings", "keys list", "keys rotate", "keys retire"}
+WITHOUT_DATABASE = {"init", "doctor", "settings", "delegation verify", "keys list", "keys rotate", "keys retire"}
 
 BETWEEN = ("--consumer", CONSUMER, "--supplier", SUPPLIER)
 ELSEWHERE = "https://register.example/"
@@ -110,6 +110,8 @@ WORDS = {
     "delegation accept": ["{id}", "--mandate", "why"],
     "delegation suspend": ["{id}", "--reason", "why"],
     "delegation resume": ["{id}"],
+    "delegation statement": ["{id}", "--out", "statement.json"],
+    "delegation verify": ["statement.json"],
     "delegation redelegate": ["{id}", "--supplier", "971040238", "--scope", "nav:read"],
     "delegation decline": ["{id}", "--reason", "why"],
     "package add": ["nav:all", "--title", "All of it", "--scope", "nav:read"],
@@ -237,8 +239,9 @@ def test_every_verb_speaks_to_people_without_json(authority: Run, tmp_path: Path
     (tmp_path / "delegations.ndjson").write_text(DELEGATION)
     known: dict[str, str] = {}
     for verb, words in WORDS.items():
-        if verb == "delegation revoke":
-            known["id"] = authority("delegation", "list", "--json").document[0]["id"]
+        if verb in ("delegation revoke", "delegation show"):
+            records = authority("delegation", "list", "--json").document
+            known["id"] = next(record["id"] for record in records if record["status"] != "revoked")
         if verb == "keys retire":
             keys = authority("keys", "list", "--json").document
             known["kid"] = next(key["kid"] for key in keys if key["state"] == "announced")
