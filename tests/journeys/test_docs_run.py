@@ -28,8 +28,10 @@ ELSEWHERE = {
     "be-told-of-changes": "tests/journeys/test_self_service.py",
     "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
+    "prove-a-delegation": "tests/web/admin/test_delegation_evidence.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
     "upgrade": "tests/contract/test_upgrade.py",
+    "use-an-outside-register": "tests/journeys/test_outside_register.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
     "use-existing-maskinporten-clients": "tests/compat/test_maskinporten_clients.py",
 }
