@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from authserver.grants.ports import OutsideRegisters, Registry
-from authserver.oauth import assertion, authorization
+from authserver.oauth import assertion, authorization, chains
 from authserver.oauth.assertion import SignedAssertion, UnverifiedAssertion
 from authserver.oauth.authorization import Authorization
 from authserver.oauth.errors import Reason, Refusal
@@ -69,10 +69,21 @@ class Judge:
     async def _verdict(self, client: Client, signed: SignedAssertion, now: int) -> Authorization | Refusal:
         facts = await self.registry.facts(authorization.needed(client, signed))
         facts = {**facts, **await self.registry.facts(authorization.needed_above(facts))}
+        if signed.consumer_org is not None:
+            facts = await self._with_hops(facts)
         verdict = self._ruled(client, signed, facts, now)
         if isinstance(verdict, Refusal) and verdict.reason is Reason.NOT_DELEGABLE:
             return await self._by_register(client, signed, facts, now, verdict)
         return verdict
+
+    async def _with_hops(self, facts: Facts) -> Facts:
+        """Look up what delegations hang on; of those that a consumer gave itself, nothing."""
+        for _ in range(chains.MOST_HOPS):
+            refs = chains.needed(facts)
+            if not refs:
+                break
+            facts = {**facts, **await self.registry.facts(refs)}
+        return facts
 
     async def _by_register(
         self, client: Client, signed: SignedAssertion, facts: Facts, now: int, refusal: Refusal

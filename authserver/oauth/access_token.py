@@ -32,6 +32,8 @@ def claims(authorization: Authorization, issuer: str, now: int, jti: str) -> dic
     if authorization.supplier_orgno is not None:
         token["supplier"] = iso6523(authorization.supplier_orgno)
         token["delegation_source"] = authorization.delegation_source
+    if len(authorization.suppliers) > 1:
+        token["delegation_chain"] = [iso6523(orgno) for orgno in authorization.suppliers]
     if authorization.pid is not None:
         token["pid"] = authorization.pid
     return token

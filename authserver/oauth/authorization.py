@@ -5,16 +5,17 @@ One pure function over facts. A fact that is absent refuses; so does one that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
+from authserver.oauth import chains
 from authserver.oauth.assertion import SignedAssertion
 from authserver.oauth.audience import audience_of
+from authserver.oauth.chains import Chain
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.evidence import Evidence
 from authserver.oauth.limits import TOKEN_LIFE_CEILING
-from authserver.oauth.models import Client, Delegation, Facts, Organisation, Prefix, Ref, Scope, ScopeAccess
+from authserver.oauth.models import Client, Facts, Organisation, Prefix, Ref, Scope, ScopeAccess
 from authserver.oauth.profiles import TOKEN_PROFILES, TokenProfile
 
 
@@ -34,6 +35,7 @@ class Authorization:
     expires_at: int
     pid: str | None
     evidence: str = ""
+    suppliers: tuple[str, ...] = ()
 
 
 def needed(client: Client, assertion: SignedAssertion) -> set[Ref]:
@@ -76,9 +78,9 @@ def authorize(
 ) -> Authorization:
     """Decide what this assertion of this client may have. All or nothing: a scope too many refuses the request.
 
-    `facts` holds what `needed` and then `needed_above` name; `evidence` is the answer of an active register of another
-    authority, and without it only this authority's own register proves a delegation. Raises Refusal for the first rule
-    that fails.
+    `facts` holds what `needed`, then `needed_above` and, if it is delegated, `chains.needed` name; `evidence` is the
+    answer of an active register of another authority, and without it only this authority's own register proves a
+    delegation. Raises Refusal for the first rule that fails.
     """
     _require_active(facts, client.orgno)
     scopes = [_registered_scope(client, name, facts) for name in assertion.scopes]
@@ -87,7 +89,7 @@ def authorize(
     for scope in scopes:
         _require_access(scope, consumer, facts)
     asked = evidence if source != issuer else None
-    delegations = _proving(scopes, consumer, supplier, facts, now, asked=asked)
+    proving = _proving(scopes, consumer, supplier, facts, now, asked=asked)
     _require_active(facts, consumer)
     profile = _token_profile(assertion, scopes)
     return Authorization(
@@ -96,13 +98,14 @@ def authorize(
         consumer_orgno=consumer,
         supplier_orgno=supplier,
         delegation_source=source,
-        delegation_ids=tuple(dict.fromkeys(delegation.id for delegation in delegations)) + _ids(asked),
+        delegation_ids=tuple(dict.fromkeys(link.id for chain in proving for link in chain)) + _ids(asked),
         scopes=assertion.scopes,
         audience=audience_of(scopes, assertion.resources, profile, issuer),
         profile=profile,
-        expires_at=min([now + _lifetime(client, scopes, profile), *(each.valid_to for each in delegations)]),
+        expires_at=min([now + _lifetime(client, scopes, profile), *map(chains.end, proving)]),
         pid=assertion.pid,
         evidence="" if asked is None else asked.line,
+        suppliers=chains.suppliers(proving[0]) if proving else (),
     )
 
 
@@ -158,22 +161,14 @@ def _require_access(scope: Scope, consumer: str, facts: Facts) -> None:
 
 def _proving(
     scopes: list[Scope], consumer: str, supplier: str | None, facts: Facts, now: int, *, asked: Evidence | None
-) -> list[Delegation]:
+) -> list[Chain]:
     """Find our delegations of these scopes; there are none of a client for itself, or of another register's."""
     if supplier is None:
         return []
     if asked is not None:
         _require_proof(scopes, consumer, supplier, asked)
         return []
-    return [_delegation(scope, consumer, supplier, facts, now) for scope in scopes]
-
-
-def _delegation(scope: Scope, consumer: str, supplier: str, facts: Facts, now: int) -> Delegation:
-    """Find the delegation that covers this scope now; among several, the one that lasts longest."""
-    covering = [each for each in _delegations(facts, consumer, supplier) if _covers(each, scope, now)]
-    if not covering:
-        raise Refusal(Reason.DELEGATION, value=_not_delegated(scope, consumer, supplier))
-    return max(covering, key=lambda delegation: delegation.valid_to)
+    return chains.covering(scopes, consumer, supplier, facts, now)
 
 
 def _require_proof(scopes: list[Scope], consumer: str, supplier: str, evidence: Evidence) -> None:
@@ -181,33 +176,13 @@ def _require_proof(scopes: list[Scope], consumer: str, supplier: str, evidence: 
     parties = evidence.consumer_orgno, evidence.supplier_orgno
     for scope in scopes:
         if parties != (consumer, supplier) or scope.name not in evidence.delegated:
-            sentence = _not_delegated(scope, consumer, supplier)
+            sentence = chains.not_delegated(scope, consumer, supplier)
             raise Refusal(Reason.DELEGATION, value=sentence, detail=f"{sentence}; {evidence.line}")
 
 
 def _ids(evidence: Evidence | None) -> tuple[str, ...]:
     found = () if evidence is None else evidence.delegated.values()
     return tuple(dict.fromkeys(one for ids in found for one in ids))
-
-
-def _not_delegated(scope: Scope, consumer: str, supplier: str) -> str:
-    return f"Consumer {consumer} has not delegated access to the scope {scope.name} to supplier {supplier}"
-
-
-def _delegations(facts: Facts, consumer: str, supplier: str) -> Iterator[Delegation]:
-    found = facts.get(Ref("delegations", consumer, supplier))
-    if isinstance(found, tuple):
-        yield from found
-
-
-def _covers(delegation: Delegation, scope: Scope, now: int) -> bool:
-    return (
-        delegation.status == "active"
-        and delegation.parent_id is None
-        and scope.name in delegation.scopes
-        and (not scope.delegation_suppliers or delegation.supplier_orgno in scope.delegation_suppliers)
-        and delegation.valid_from <= now < delegation.valid_to
-    )
 
 
 def _token_profile(assertion: SignedAssertion, scopes: list[Scope]) -> TokenProfile:

@@ -119,7 +119,10 @@ class Reason(Enum):
         "invalid_scope", 400, "MP-201", "Token request contains scopes not allowed for maskinporten."
     )
     SCOPES_MIXED = _row(
-        "invalid_scope", 400, "AS-204", "Scopes of different audiences or token profiles cannot share a token."
+        "invalid_scope",
+        400,
+        "AS-204",
+        "Scopes of different audiences, token profiles or chains of delegations cannot share a token.",
     )
     RESOURCE = _row("invalid_target", 400, "AS-205", "The resource is not one absolute URI without fragment.")
     RESOURCE_UNKNOWN = _row("invalid_target", 400, "AS-206", "The resource is not the audience of the scope {value}.")
