@@ -82,6 +82,7 @@ class Land:
         supplier = registry.organisation()
         registry.grant(scope, supplier)
         delegation = registry.delegate(owner, supplier, scope)
+        consent = registry.consent(client, delegation)
         proposed = registry.scope(f"{prefix}:p{mark}", delegable=True, visibility="PRIVATE")
         proposal = registry.propose(owner, supplier, proposed)
         handed = registry.scope(f"{prefix}:h{mark}", delegable=True, visibility="PRIVATE", redelegation_depth=1)
@@ -104,6 +105,7 @@ class Land:
             "prefix": prefix,
             "delegation_id": delegation,
             "proposal_id": proposal,
+            "consent": consent,
             "held_id": held,
             "package": package,
             "open_prefix": open_prefix,

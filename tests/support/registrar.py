@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 
 from authserver.oauth import orgno as numbers
+from authserver.oauth import statement
+from authserver.oauth.delegation import Delegation
 from authserver.oauth.models import Ref, Scope
 from authserver.registry import (
     access,
@@ -206,6 +208,20 @@ class Registrar:
     def package(self, name: str, *names: str) -> str:
         """Publish a package of public scopes; return its name."""
         return self._do(packages.add, name=name, title="A package", scopes=names).name
+
+    def consent(self, client: RegisteredClient, delegation_id: str) -> str:
+        """Sign the terms of a delegation with the client's key."""
+
+        async def read() -> Delegation | None:
+            async with self._store.reading() as reader:
+                return await reader.delegation(delegation_id)
+
+        found = self._run(read())
+        assert found is not None
+        issuer = self._settings.issuer
+        terms = statement.digest(statement.terms(found, issuer))
+        claims = {"iss": client.id, "sub": delegation_id, "aud": issuer, "iat": int(time.time()), "terms": terms}
+        return client.key.jwt(claims, typ="delegation-consent+jwt")
 
     def revoke_delegation(self, delegation_id: str) -> None:
         """End a delegation."""
