@@ -32,6 +32,10 @@ _TERMS: Final[Mapping[str, tuple[str, type, Any]]] = MappingProxyType(
         "approved_consumers": ("approved_consumers", list, ()),
         "review_at": ("review_at", int, None),
         "contact": ("contact", str, None),
+        "delegation_max_life": ("delegation_max_life", int, 0),
+        "delegation_consent": ("delegation_consent", bool, False),
+        "delegation_suppliers": ("delegation_suppliers", list, ()),
+        "redelegation_depth": ("redelegation_depth", int, 0),
     }
 )
 _NAMES: Final = frozenset({"name", "prefix", "subscope", "owner_orgno"})

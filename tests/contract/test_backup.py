@@ -137,7 +137,10 @@ async def test_the_change_log_goes_on_after_a_restore(file: Database, empty: Dat
     assert [row["seq"] for row in rows] == sorted(row["seq"] for row in rows)
     assert (rows[-1]["epoch"], rows[-1]["after"]) == (
         epoch,
-        f'{{"active":true,"name":"Another name","orgno":"{OWNER}"}}',
+        (
+            '{"active":true,"most_clients":null,"most_scopes":null,"most_waiting":null,"most_webhooks":null,'
+            f'"name":"Another name","orgno":"{OWNER}"}}'
+        ),
     )
 
 
