@@ -172,10 +172,14 @@ def _proving(
 
 
 def _require_proof(scopes: list[Scope], consumer: str, supplier: str, evidence: Evidence) -> None:
-    """Another authority's register must have said of every scope, and of these two, that it is delegated."""
+    """Another authority's register must have said of every scope, and of these two, that it is delegated.
+
+    To whom a scope may be delegated at all is its owner's to say here, whoever keeps the delegation.
+    """
     parties = evidence.consumer_orgno, evidence.supplier_orgno
     for scope in scopes:
-        if parties != (consumer, supplier) or scope.name not in evidence.delegated:
+        listed = not scope.delegation_suppliers or supplier in scope.delegation_suppliers
+        if not listed or parties != (consumer, supplier) or scope.name not in evidence.delegated:
             sentence = chains.not_delegated(scope, consumer, supplier)
             raise Refusal(Reason.DELEGATION, value=sentence, detail=f"{sentence}; {evidence.line}")
 

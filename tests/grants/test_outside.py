@@ -17,6 +17,7 @@ from tests.support.build import (
     CONSUMER,
     NOW,
     OTHER_SCOPE,
+    OWNER,
     SCOPE,
     SUPPLIER,
     make_assertion,
@@ -111,6 +112,16 @@ async def test_evidence_about_others_proves_nothing(changes: Mapping[str, str]) 
         await authority.token(request())
     assert refused.value.reason in {Reason.DELEGATION, Reason.NOT_DELEGABLE}
     assert authority.pen.signed == []
+
+
+async def test_the_owners_list_of_suppliers_holds_for_every_register() -> None:
+    """A supplier that the scope's owner does not list gets nothing and makes us ask nobody; one that it lists does."""
+    listing = (replace(THEIRS, delegation_suppliers=(each,)) for each in (OWNER, SUPPLIER))
+    register = Register()
+    with refuses(Reason.DELEGATION):
+        await asking(register, make_client(orgno=SUPPLIER), next(listing)).token(request())
+    assert register.asked == []
+    assert "access_token" in await asking(register, make_client(orgno=SUPPLIER), next(listing)).token(request())
 
 
 async def test_every_scope_must_be_delegated() -> None:
