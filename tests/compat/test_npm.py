@@ -139,3 +139,19 @@ def test_jose_refuses_a_token_of_another_authority(
     """The library jose finds no key for a token that another authority signed."""
     result = validate(standard, maskinporten.token(classic).token, algorithms=["RS256"])
     assert result["refused"] == "ERR_JWKS_NO_MATCHING_KEY"
+
+
+def test_jose_verifies_a_statement_and_its_status_list(standard: Authority) -> None:
+    """The library jose verifies a statement of a delegation and the list it names by the published keys, as typed."""
+    registry = standard.registry
+    scope = registry.scope(delegable=True)
+    delegation = registry.delegate(registry.organisation(), registry.organisation(), scope)
+    stated = registry.statement(delegation)
+    result = validate(standard, stated, algorithms=["ES256"], typ="delegation+jwt")
+    reference = result["payload"]["status"]["status_list"]
+    assert (result["payload"]["sub"], result["payload"]["delegation"]["scope"]) == (delegation, scope)
+    listed = standard.get(reference["uri"].removeprefix(standard.issuer.rstrip("/"))).body.decode()
+    result = validate(standard, listed, algorithms=["ES256"], typ="statuslist+jwt", subject=reference["uri"])
+    assert result["payload"]["status_list"]["bits"] == 2
+    refused = validate(standard, stated, algorithms=["ES256"], typ="at+jwt")
+    assert refused == {"refused": "ERR_JWT_CLAIM_VALIDATION_FAILED", "claim": "typ"}

@@ -26,6 +26,7 @@ from authserver.registry import (
     access_requests,
     clients,
     delegations,
+    evidence,
     keys,
     onbehalfof,
     organisations,
@@ -36,7 +37,7 @@ from authserver.registry import (
     webhooks,
 )
 from authserver.registry.ports import Actor
-from authserver.services import open_store
+from authserver.services import open_evidence, open_store
 from authserver.settings import Settings
 from authserver.storage.database import open_database
 from authserver.storage.registry_store import SqlRegistryStore
@@ -222,6 +223,17 @@ class Registrar:
         terms = statement.digest(statement.terms(found, issuer))
         claims = {"iss": client.id, "sub": delegation_id, "aud": issuer, "iat": int(time.time()), "terms": terms}
         return client.key.jwt(claims, typ="delegation-consent+jwt")
+
+    def statement(self, delegation_id: str) -> str:
+        """State a delegation, signed with the keys of the authority."""
+
+        async def state() -> str:
+            async with open_evidence(self._settings) as (store, authority):
+                now = int(time.time())
+                found = await evidence.state(store, OPERATOR, now, delegation_id=delegation_id, authority=authority)
+                return found.statement
+
+        return self._run(state())
 
     def revoke_delegation(self, delegation_id: str) -> None:
         """End a delegation."""
