@@ -351,7 +351,7 @@ def filled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_delegations_live_as_the_table_says(filled: Path) -> None:
     """Over random histories every step is done or refused as the table says, and nobody else sees anything of it."""
     Life.template = filled
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis leaves it untyped
+    run_state_machine_as_test(
         Life,
         settings=settings(
             max_examples=30,
