@@ -23,11 +23,11 @@ Owner = Annotated[str, typer.Argument(metavar="OWNER_ORGNO", help="Organisation 
 
 
 @verbs.command("add")
-def add(prefix: Prefix, owner_orgno: Owner, as_json: Json = False) -> None:
+def add(prefix: Prefix, owner_orgno: Owner, reason: Reason = "", as_json: Json = False) -> None:
     """Give a prefix to its owner, for ever."""
     with answering(as_json=as_json) as answer:
         changed = change_at_desk(
-            lambda d: prefixes.add(d.store, d.actor, d.now, prefix=prefix, owner_orgno=owner_orgno)
+            lambda d: prefixes.add(d.store, d.actor, d.now, prefix=prefix, owner_orgno=owner_orgno, reason=reason)
         )
         answer.record("The prefix is registered.", documents.prefix(changed.record), changed.effect)
 

@@ -23,17 +23,23 @@ def request(
     orgno: Annotated[str, typer.Argument(metavar="ORGNO", help="Organisation number of who asks.")],
     *,
     purpose: Annotated[str, typer.Option("--purpose", help="What the prefix is needed for.")],
+    reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """Ask for a prefix on behalf of an organisation; one that looks like another's is refused."""
     new = prefix_requests.NewPrefixRequest(prefix, orgno, purpose)
-    _do(lambda d: prefix_requests.ask(d.store, d.actor, d.now, new=new, new_id=new_id), as_json=as_json)
+    _do(lambda d: prefix_requests.ask(d.store, d.actor, d.now, new=new, new_id=new_id, reason=reason), as_json=as_json)
 
 
-def requests(state: State = None, limit: Limit = 100, as_json: Json = False) -> None:
+def requests(
+    org: Annotated[str | None, typer.Option("--org", metavar="ORGNO", help="Only those of this organisation.")] = None,
+    state: State = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
     """Show requests for prefixes."""
     with answering(as_json=as_json) as answer:
-        page = at_desk(lambda d: prefix_requests.page(d.store, d.actor, window=window(limit), state=state))
+        page = at_desk(lambda d: prefix_requests.page(d.store, d.actor, window=window(limit), orgno=org, state=state))
         answer.rows([documents.case(record) for record in page.items], _COLUMNS, "There is no such request.")
 
 

@@ -26,26 +26,36 @@ def add(
     *,
     purpose: Annotated[str, typer.Option("--purpose", help="What the scope is needed for.")],
     legal_basis: Annotated[str, typer.Option("--legal-basis", help="What allows the consumer to have it.")],
+    reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """Ask for a scope on behalf of a consumer; the owner's rule may approve at once."""
     new = access_requests.NewAccessRequest(scope, consumer_orgno, purpose, legal_basis)
-    _do(lambda d: access_requests.ask(d.store, d.actor, d.now, new=new, new_id=new_id), as_json=as_json)
+    _do(lambda d: access_requests.ask(d.store, d.actor, d.now, new=new, new_id=new_id, reason=reason), as_json=as_json)
 
 
 @verbs.command("list")
 def list_(
     owner: Annotated[str | None, typer.Option("--owner", metavar="ORGNO", help="Only for scopes it owns.")] = None,
+    consumer: Annotated[str | None, typer.Option("--consumer", metavar="ORGNO", help="Only those it made.")] = None,
     scope: Annotated[str | None, typer.Option("--scope", help="Only for this scope.")] = None,
     state: State = None,
     limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
-    """Show requests."""
+    """Show requests: those to one owner, those of one consumer, or all."""
+    if owner is not None and consumer is not None:
+        raise typer.BadParameter("name the owner or the consumer, not both")
     with answering(as_json=as_json) as answer:
         page = at_desk(
-            lambda d: access_requests.received(
-                d.store, d.actor, window=window(limit), owner_orgno=owner, scope=scope, state=state
+            lambda d: (
+                access_requests.received(
+                    d.store, d.actor, window=window(limit), owner_orgno=owner, scope=scope, state=state
+                )
+                if consumer is None
+                else access_requests.made(
+                    d.store, d.actor, window=window(limit), orgno=consumer, scope=scope, state=state
+                )
             )
         )
         answer.rows([documents.case(record) for record in page.items], _COLUMNS, "There is no such request.")

@@ -24,6 +24,7 @@ def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to tell it, https.")],
     *,
     kind: Annotated[list[str] | None, typer.Option("--kind", help="A kind of record to tell of; repeatable.")] = None,
+    reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """Register a webhook; the secret of its signatures is shown only now."""
@@ -38,6 +39,7 @@ def add(
             new_id=new_id,
             new_secret=new_secret,
             anywhere=desk.examples_allowed,
+            reason=reason,
         )
 
     with answering(as_json=as_json) as answer:
@@ -57,6 +59,14 @@ def list_(
         page = at_desk(lambda d: webhooks.page(d.store, d.actor, window=window(limit), orgno=org))
         shown = [documents.case(record) for record in page.items]
         answer.rows(shown, ("id", "orgno", "url", "kinds", "active"), "No webhook is registered.")
+
+
+@verbs.command("show")
+def show(webhook_id: WebhookId, as_json: Json = False) -> None:
+    """Show one webhook, without its secret."""
+    with answering(as_json=as_json) as answer:
+        record = at_desk(lambda d: webhooks.read(d.store, d.actor, webhook_id=webhook_id))
+        answer.record(f"The webhook is {'active' if record.active else 'deactivated'}.", documents.case(record))
 
 
 @verbs.command("disable")

@@ -35,6 +35,7 @@ PREPARED = {
         *("--delegation-max-life", "3600", "--delegation-supplier", SUPPLIER, "--delegation-supplier", "971040238"),
     ],
     "delegation decline": ["delegation", "propose", "--consumer", OWNER, "--supplier", SUPPLIER, "--scope", "nav:read"],
+    "webhook show": ["webhook", "add", CONSUMER, "https://shown.example.org/"],
     "webhook disable": ["webhook", "add", CONSUMER, "https://hook.example.org/"],
 }
 
@@ -95,6 +96,7 @@ WORDS = {
     "client key remove": ["c1", "k1"],
     "webhook add": [CONSUMER, "https://hook.example.org/", "--kind", "client"],
     "webhook list": ["--org", CONSUMER],
+    "webhook show": ["{id}"],
     "webhook disable": ["{id}"],
     "webhook enable": ["{id}"],
     "webhook letters": ["{id}"],
