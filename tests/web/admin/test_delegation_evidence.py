@@ -83,9 +83,10 @@ def _listed(authority: Authority, statement: dict[str, Any]) -> int:
     assert answer.headers["content-type"] == "application/statuslist+jwt"
     claims = _decoded(authority, answer.body.decode(), "statuslist+jwt")
     assert claims["sub"] == reference["uri"]
-    packed = zlib.decompress(base64.urlsafe_b64decode(claims["status_list"]["lst"] + "=="))
+    packed: bytes = zlib.decompress(base64.urlsafe_b64decode(claims["status_list"]["lst"] + "=="))
     assert claims["status_list"]["bits"] == 2
-    return packed[reference["idx"] // 4] >> 2 * (reference["idx"] % 4) & 3
+    index = int(reference["idx"])
+    return packed[index // 4] >> 2 * (index % 4) & 3
 
 
 def _until(found: Callable[[], Any], wanted: Any) -> None:
@@ -136,7 +137,7 @@ def test_tillit_verifies_before_and_not_after(authority: Authority, given: Given
     """The library takes a statement with the list it fetches, and refuses the same one once it is revoked."""
     document = json.dumps(given.statement())
     proven = tillit.StatementVerifier.for_issuer(authority.issuer).verify(document)
-    assert (proven.id, proven.scopes, proven.status) == (given.id, {given.scope}, tillit.Status.VALID)
+    assert (proven.id, proven.scopes, proven.status) == (given.id, frozenset({given.scope}), tillit.Status.VALID)
     assert (proven.supplier.number, proven.consent_thumbprint) == (given.supplier.orgno, None)
     authority.registry.revoke_delegation(given.id)
 
