@@ -74,7 +74,7 @@ class Outcome:
 
     def aims(self) -> Iterator[Aim]:
         """What was promised for a registry of the largest size."""
-        for kind, text in (("hot", "clients in use"), ("any", "any client")):
+        for kind, text in (("hot", "clients in use"), ("any", "any client"), ("great", "suppliers of everyone")):
             for load, how in (("alone", "asking alone"), ("loaded", "under load")):
                 ratio = self.ratio(f"{kind}_{load}_p50_ms")
                 yield Aim(f"p50 of a token, {text}, {how}, times the small registry's", 1.1, ratio, at_most=True)

@@ -29,7 +29,7 @@ RECORDS = ORGANISATIONS + 1 + SCOPES + ORGANISATIONS * ACCESSES + CLIENTS + DELE
 
 MADE_AT, VALID_TO = 1_750_000_000, 4_000_000_000
 _FIRST_NUMBER = 91_000_000
-_CLIENTS_EACH = CLIENTS // ORGANISATIONS
+CLIENTS_EACH = CLIENTS // ORGANISATIONS
 _DELEGATIONS_EACH = DELEGATIONS // ORGANISATIONS
 # The order of the curve P-256 begins with 32 bits of ones; a number of 248 bits is always below it.
 _KEY_BYTES = 31
@@ -73,7 +73,7 @@ class Registry:
 
     def client(self, number: int) -> Client:
         """A client with one key, and three scopes of its organisation's."""
-        owner = number // _CLIENTS_EACH
+        owner = number // CLIENTS_EACH
         point = _private(number).public_key().public_numbers()
         jwk = canonical_json({"crv": "P-256", "kty": "EC", "x": _coordinate(point.x), "y": _coordinate(point.y)})
         stored = ClientKey(f"key-{number}", "ES256", jwk, _base64(hashlib.sha256(jwk.encode()).digest()), VALID_TO)
@@ -133,14 +133,14 @@ def asked_scope(number: int) -> str:
 
 def consumer_of(number: int) -> str:
     """An organisation that delegates to the organisation of this client."""
-    sector, place = divmod(number // _CLIENTS_EACH, ORGANISATIONS)
+    sector, place = divmod(number // CLIENTS_EACH, ORGANISATIONS)
     step = 1 + number % (_DELEGATIONS_EACH - GREAT_SUPPLIERS)
     return organisation(sector * ORGANISATIONS + (place - step) % ORGANISATIONS)
 
 
 def owner_of(number: int) -> str:
     """The organisation of a client."""
-    return organisation(number // _CLIENTS_EACH)
+    return organisation(number // CLIENTS_EACH)
 
 
 def _prefix(sector: int) -> str:

@@ -17,7 +17,12 @@ from tests.bench.tables import Column, Table
 
 _TEMPLATE = Path(__file__).parent / "scale.md.template"
 
-_KINDS = (("hot", "a hundred clients in use"), ("any", "any client"), ("first", "clients not met before"))
+_KINDS = (
+    ("hot", "a hundred clients in use"),
+    ("any", "any client"),
+    ("great", "suppliers of everyone"),
+    ("first", "clients not met before"),
+)
 _TOKENS = (
     ("alone_p50_ms", "p50 alone, ms", "{:.2f}"),
     ("loaded_p50_ms", "p50 under load, ms", "{:.2f}"),

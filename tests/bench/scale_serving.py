@@ -20,7 +20,7 @@ from tests.bench.authority import GRANT, ISSUER, Authority
 from tests.bench.load import drive
 from tests.bench.plan import cores
 from tests.bench.processes import START_SECONDS, cpu_seconds, pinned, resident_bytes, running
-from tests.bench.scale_registry import Registry, asked_scope, client_id, consumer_of, key
+from tests.bench.scale_registry import CLIENTS_EACH, GREAT_SUPPLIERS, Registry, asked_scope, client_id, consumer_of, key
 from tests.support.servers import free_port
 
 CONNECTIONS = 16
@@ -138,9 +138,10 @@ class Tokens:
         self._ask("first", lambda place: met[place][:first], lambda place: met[place][first:], turn=0)
 
     def turn(self, turn: int) -> None:
-        """Ask once for the same hundred clients again and again, and once for any client there is."""
+        """Ask once for the same hundred clients again and again, once for any client, once for the great suppliers'."""
         self._ask("hot", self._hot(self._some(ALONE)), self._hot(self._some(TOGETHER)), turn)
         self._ask("any", self._any(self._some(ALONE)), self._any(self._some(TOGETHER)), turn)
+        self._ask("great", _great(self._some(ALONE)), _great(self._some(TOGETHER)), turn)
 
     def warm_up(self) -> None:
         """Meet the hundred clients, directly and as suppliers."""
@@ -178,6 +179,11 @@ class Tokens:
             found[f"{kind}_loaded_p99_ms"].append(busy.milliseconds(0.99))
             found[f"{kind}_tokens_per_second"].append(busy.rate)
             found[f"{kind}_server_cpu_ms"].append(1000 * cpu / len(many))
+
+
+def _great(count: int) -> Callable[[int], list[int]]:
+    """Clients of the suppliers that everyone has delegated to, one after the other."""
+    return lambda _: [step % (GREAT_SUPPLIERS * CLIENTS_EACH) for step in range(count)]
 
 
 def new_series() -> Series:
