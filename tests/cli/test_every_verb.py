@@ -136,7 +136,7 @@ WORDS = {
     "restore": ["{id}.backup", "--replace", "--reason", "why"],
     "restored": ["--before", "{id}.backup"],
 }
-DELEGATION = json.dumps({"consumer_orgno": CONSUMER, "supplier_orgno": SUPPLIER, "scopes": ["nav:read"]})
+DELEGATION = json.dumps({"consumer_orgno": OWNER, "supplier_orgno": "971040238", "scopes": ["nav:read"]})
 # Verbs whose document is a list.
 LISTS = {
     "doctor",
