@@ -68,7 +68,15 @@ async def state(store: RegistryStore, actor: Actor, now: int, *, delegation_id: 
 
 
 async def add_consent(
-    store: RegistryStore, actor: Actor, now: int, *, delegation_id: str, signed: str, authority: Authority, keep: bool
+    store: RegistryStore,
+    actor: Actor,
+    now: int,
+    *,
+    delegation_id: str,
+    signed: str,
+    authority: Authority,
+    keep: bool,
+    reason: str = "",
 ) -> Consent:
     """Keep the signature of whoever gave a delegation, made with a key of one of its active clients.
 
@@ -85,6 +93,10 @@ async def add_consent(
     if not (isinstance(client, Client) and client.active and client.orgno == giver):
         raise invalid("The consent is refused: it names no active client of the organisation that gave the delegation")
     verified = consent.verify(signed, client, delegation, authority.issuer, now)
+    async with store.change(actor, now, reason) as change:
+        present = await rights.delegation(change, actor, delegation_id)
+        # The record stays as it is; put, the change log says who signed. The signature is kept beside it.
+        await change.put(present)
     if keep:
         await authority.consents.keep(verified)
     return verified

@@ -12,8 +12,11 @@ import pytest
 from tests.hostile.admin_estates import Estate, Land, land
 from tests.hostile.admin_routes import CALLS, NO_ORGANISATION, Call, Ids, body_of
 
-# Who asked for it is on record beside the webhook, which stays as it is.
-SAME_AFTER: Final = {"POST /api/v1/webhooks/{webhook_id}/dead-letters/resend"}
+# Who asked for it is on record beside the record, which stays as it is.
+SAME_AFTER: Final = {
+    "POST /api/v1/webhooks/{webhook_id}/dead-letters/resend",
+    "PUT /api/v1/delegations/{delegation_id}/signature",
+}
 # Nobody demands consent to the delegation of an estate, so to give it changes nothing.
 NOTHING_TO_DO: Final = {"POST /api/v1/delegations/{delegation_id}/consent"}
 # What must be done before there is something to do.

@@ -25,7 +25,7 @@ from tests.hostile.admin_routes import CALLS, DOCUMENT, Call, Ids, body_of
 Asked = Case[Any]
 
 # Each operation gets so many requests of each kind from each caller: the same ones in every run.
-EACH: Final = 5
+EACH: Final = 3
 BOUNDED = settings(
     max_examples=EACH,
     deadline=None,

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from authserver.registry import evidence
+from authserver.registry import evidence, rights
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.delegations import DelegationReads, DelegationWrites
 from authserver.web.admin.documents import Closed, document
@@ -59,14 +59,16 @@ async def read_statement(delegation_id: str, call: DelegationReads) -> Response:
 @router.put("/delegations/{delegation_id}/signature", response_model=SignatureDocument | Rehearsed)
 async def sign_delegation(delegation_id: str, body: Signature, call: DelegationWrites) -> Response:
     """Add the signature of whoever gave a delegation, made with a registered key of a client of its own."""
+    store = call.guard(lambda change: rights.delegation(change, call.actor, delegation_id), required=False)
     kept = await evidence.add_consent(
-        call.store,
+        store,
         call.actor,
         call.now,
         delegation_id=delegation_id,
         signed=body.consent,
         authority=call.parts.evidence,
         keep=call.rehearsal is None,
+        reason=call.reason,
     )
 
     async def shown() -> SignatureDocument:
