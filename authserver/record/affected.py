@@ -58,7 +58,8 @@ def _concerned(record: Record) -> ColumnElement[bool]:
         case Prefix():
             return table.scopes.contains(f'"{record.prefix}:', autoescape=True)
         case Delegation():
-            return table.delegation_id == record.id
+            # A decision names every delegation it rests on, with a space between.
+            return (" " + table.delegation_id + " ").contains(f" {record.id} ", autoescape=True)
         case _:
             return false()
 
