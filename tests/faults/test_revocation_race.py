@@ -22,7 +22,15 @@ from tests.support.registrar import Registrar
 REVOCATIONS = int(os.environ.get("BENCH_REVOCATIONS", "100"))
 SUBJECTS_OF_A_KIND = 4
 JUDGED = 3
-KINDS = {"access": "MP-250", "delegation": "MP-251", "key": "AS-103", "client": "AS-101", "organisation": "AS-207"}
+HOPS = ("first hop", "second hop", "last hop")
+KINDS = {
+    "access": "MP-250",
+    "delegation": "MP-251",
+    **dict.fromkeys(HOPS, "MP-251"),
+    "key": "AS-103",
+    "client": "AS-101",
+    "organisation": "AS-207",
+}
 
 Window = tuple[float, float, str]
 """From when to when a subject was granted, or refused with this code."""
@@ -45,7 +53,7 @@ class Subject:
         match self.kind:
             case "access":
                 registry.revoke(given.scope, given.consumer)
-            case "delegation":
+            case "delegation" | "first hop" | "second hop" | "last hop":
                 registry.revoke_delegation(given.delegation)
             case "key":
                 registry.remove_key(given.client)
@@ -63,6 +71,8 @@ class Subject:
             case "delegation":
                 renewed = registry.delegate(given.consumer, given.client.orgno, given.scope)
                 self.given = replace(given, delegation=renewed)
+            case "first hop" | "second hop" | "last hop":
+                self.given = replace(given, delegation=hop(registry, self.kind, given))
             case "key":
                 key = make_key("ES256")
                 registry.add_key(given.client, key)
@@ -71,6 +81,22 @@ class Subject:
                 registry.set_client(given.client, active=True)
             case _:
                 registry.set_organisation(given.consumer, active=True)
+
+
+def chained(registry: Registrar, kind: str) -> Mandate:
+    """A mandate that was handed on twice before it reached the client; `delegation` is the hop of this kind."""
+    scope, consumer = registry.scope(delegable=True, redelegation_depth=2), registry.organisation()
+    registry.grant(scope, consumer)
+    given = Mandate(registry.client(scope), consumer, "")
+    return replace(given, delegation=hop(registry, kind, given))
+
+
+def hop(registry: Registrar, kind: str, given: Mandate) -> str:
+    """Lead a new chain of delegations to the client, by way of two new suppliers; return the hop of this kind."""
+    suppliers = [registry.organisation(), registry.organisation()]
+    first = registry.delegate(given.consumer, suppliers[0], given.scope)
+    second = registry.hand_on(first, suppliers[1])
+    return dict(zip(HOPS, (first, second, registry.hand_on(second, given.client.orgno)), strict=True))[kind]
 
 
 @contextmanager
@@ -91,7 +117,11 @@ def hammered(site: Site, subject: list[Subject]) -> Iterator[Load]:
 def test_no_request_that_begins_after_a_revocation_gets_a_token(whole: Site, report: Callable[[str], None]) -> None:
     """Revoked and granted again under load at two nodes: not one token while revoked, not one refusal while granted."""
     registry = whole.nodes[0].registry
-    subjects = [Subject(kind, mandate(registry)) for kind in KINDS for _ in range(SUBJECTS_OF_A_KIND)]
+    subjects = [
+        Subject(kind, chained(registry, kind) if kind in HOPS else mandate(registry))
+        for kind in KINDS
+        for _ in range(SUBJECTS_OF_A_KIND)
+    ]
     under_way = [subjects[0]]
     windows: defaultdict[tuple[Subject, str], list[Window]] = defaultdict(list)
     taken: list[float] = []

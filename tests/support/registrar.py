@@ -33,6 +33,7 @@ from authserver.registry import (
     packages,
     prefix_requests,
     prefixes,
+    redelegation,
     scopes,
     webhooks,
 )
@@ -199,6 +200,12 @@ class Registrar:
         new = delegations.NewDelegation(consumer, supplier, names, valid_to)
         issuer = self._settings.issuer
         return self._do(delegations.add, new=new, issuer=issuer, new_id=lambda: token_hex(8)).id
+
+    def hand_on(self, delegation_id: str, supplier: str) -> str:
+        """Hand all of a delegation on to a further supplier; return the id of what that one holds."""
+        new = redelegation.NewHop(delegation_id, supplier)
+        issuer = self._settings.issuer
+        return self._do(redelegation.redelegate, new=new, issuer=issuer, new_id=lambda: token_hex(8)).id
 
     def propose(self, consumer: str, supplier: str, *names: str) -> str:
         """Let a supplier propose to act for a consumer; return the delegation's id."""
