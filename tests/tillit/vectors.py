@@ -18,6 +18,8 @@ NOW = 1_800_000_000
 LIFETIME = 600
 ISSUER, API, SCOPE = "https://authority.example.no/", "https://api.example.no/", "example:read"
 CONSUMER = {"authority": "iso6523-actorid-upis", "ID": "0192:991825827"}
+SUPPLIER = CONSUMER | {"ID": "0192:889640782"}
+HANDED_ON = {"supplier": SUPPLIER, "delegation_source": ISSUER}
 LEEWAY = 10
 
 Case: TypeAlias = dict[str, Any]
@@ -41,6 +43,8 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown claim": ({"x": {"y": [1, 2]}}, OK),
     "unknown header": ({".x": "y"}, OK),
     "consumer with a sub-unit": ({"consumer": CONSUMER | {"ID": "0192:991825827:1"}}, OK),
+    "delegated": (HANDED_ON, OK),
+    "delegation handed on": (HANDED_ON | {"delegation_chain": [CONSUMER | {"ID": "0192:974760673"}, SUPPLIER]}, OK),
     "last second of the leeway": ({"iat": NOW - LIFETIME, "exp": NOW - LEEWAY + 1}, OK),
     "issued within the leeway": ({"iat": NOW + LEEWAY}, OK),
     "valid from within the leeway": ({"nbf": NOW + LEEWAY}, OK),
@@ -75,6 +79,12 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "consumer without ID": ({"consumer": {"authority": CONSUMER["authority"]}}, INVALID),
     "consumer with an empty number": ({"consumer": CONSUMER | {"ID": "0192:"}}, INVALID),
     "supplier null": ({"supplier": None}, INVALID),
+    "chain without supplier": ({"delegation_chain": [SUPPLIER]}, INVALID),
+    "chain that ends with another": (HANDED_ON | {"delegation_chain": [SUPPLIER, CONSUMER]}, INVALID),
+    "chain that comes back": (HANDED_ON | {"delegation_chain": [SUPPLIER, CONSUMER, SUPPLIER]}, INVALID),
+    "chain empty": (HANDED_ON | {"delegation_chain": []}, INVALID),
+    "chain of texts": (HANDED_ON | {"delegation_chain": ["0192:889640782"]}, INVALID),
+    "chain an object": (HANDED_ON | {"delegation_chain": SUPPLIER}, INVALID),
     "scope a number": ({"scope": 1}, INVALID),
     "scope a list with a number": ({"scope": [SCOPE, 1]}, INVALID),
     "authorization_details an object": ({"authorization_details": {}}, INVALID),

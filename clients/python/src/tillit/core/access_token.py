@@ -74,7 +74,9 @@ class AccessToken:
     """Who calls, for whom, with which rights. Only a validator makes one. Times are seconds since the Unix epoch.
 
     `consumer` is the organisation that was granted access; `supplier` the one that asks in its name, if any, under a
-    delegation registered at `delegation_source`. `client_id` is for logs: access is decided on `consumer`.
+    delegation registered at `delegation_source`. When the delegation was handed on, `delegation_chain` names everybody
+    it went through, from the consumer's first supplier to `supplier`; otherwise it is empty. `client_id` is for logs:
+    access is decided on `consumer`.
     """
 
     issuer: str
@@ -86,6 +88,7 @@ class AccessToken:
     jti: str
     supplier: Organisation | None = None
     delegation_source: str | None = None
+    delegation_chain: tuple[Organisation, ...] = ()
     audience: tuple[str, ...] = ()
     client_amr: str | None = None
     subject: str | None = None

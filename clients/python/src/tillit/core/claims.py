@@ -25,6 +25,7 @@ def check_claims(claims: Mapping[str, Any], typ: str | None, policy: Policy, now
     issued_at, expires_at = _check_times(claims, policy, now)
     audience = _check_audience(claims, typ, policy)
     subject = _text(claims, "sub") if typ == AT_JWT else _optional_text(claims, "sub")
+    supplier = _organisation(claims, "supplier") if "supplier" in claims else None
     return AccessToken(
         issuer=issuer,
         client_id=_text(claims, "client_id"),
@@ -33,8 +34,9 @@ def check_claims(claims: Mapping[str, Any], typ: str | None, policy: Policy, now
         issued_at=issued_at,
         expires_at=expires_at,
         jti=_text(claims, "jti"),
-        supplier=_organisation(claims, "supplier") if "supplier" in claims else None,
+        supplier=supplier,
         delegation_source=_optional_text(claims, "delegation_source"),
+        delegation_chain=_chain(claims, supplier),
         audience=audience,
         client_amr=_optional_text(claims, "client_amr"),
         subject=subject,
@@ -85,6 +87,20 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidToken("the claim scope is malformed")
     return frozenset(names)
+
+
+def _chain(claims: Mapping[str, Any], supplier: Organisation | None) -> tuple[Organisation, ...]:
+    """Through whom the delegation went; it ends with the one that calls, or it is not this token's."""
+    if "delegation_chain" not in claims:
+        return ()
+    links = claims["delegation_chain"]
+    try:
+        chain = tuple(map(Organisation.parse, links if isinstance(links, list) else ()))
+    except ValueError:
+        chain = ()
+    if not chain or chain[-1] != supplier or len(set(chain)) < len(chain):
+        raise InvalidToken("the claim delegation_chain is malformed")
+    return chain
 
 
 def _organisation(claims: Mapping[str, Any], name: str) -> Organisation:
