@@ -9,7 +9,7 @@ from tests.support.http import Answer
 from tests.web.admin.conftest import NewTool, Tool
 
 PATH = "/api/v1/scope-terms"
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "max_age": 0,
     "token_profile": None,
     "approval": "owner",
