@@ -23,8 +23,11 @@ demo: $(BIN)/authserver ## the main job on real input, from nothing; ONCE=1 ends
 	@$(BIN)/python clients/demo/tour.py $(if $(ONCE),--once)
 
 test: $(BIN)/authserver $(NODE_MODULES) ## every test, and every branch of oauth/ and grants/ covered; ARGS="-k word" picks some
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE) --cov --cov-report=)
 	@$(if $(ARGS),,$(BIN)/coverage report --fail-under=100)
+
+# A file's tests share servers, so they stay together.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(BIN)/authserver ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check
