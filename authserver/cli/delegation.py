@@ -47,8 +47,9 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Let a supplier use scopes on behalf of a consumer; it waits where an owner must consent."""
+    wanted = steps.asked(scope, package)
     end = None if valid_to is None else seconds(valid_to)
-    new = delegations.NewDelegation(consumer, supplier, scope or (), end, package, purpose, mandate)
+    new = delegations.NewDelegation(consumer, supplier, wanted, end, package, purpose, mandate)
     steps.done(
         lambda d: delegations.add(d.store, d.actor, d.now, new=new, issuer=d.settings.issuer, new_id=new_id),
         as_json=as_json,

@@ -26,6 +26,13 @@ Purpose = Annotated[str, typer.Option("--purpose", help="What for; both sides se
 Mandate = Annotated[str, typer.Option("--mandate", help="By what right; it is recorded with the step.")]
 
 
+def asked(scopes: list[str] | None, package: str | None) -> list[str]:
+    """Return the scopes to delegate, none for a package. Raises typer.BadParameter for both, and for neither."""
+    if (not scopes) == (package is None):
+        raise typer.BadParameter("name scopes with --scope, or a package with --package")
+    return scopes or []
+
+
 def propose(
     *,
     consumer: Consumer,
@@ -39,8 +46,9 @@ def propose(
     as_json: Json = False,
 ) -> None:
     """Propose a delegation, for the consumer to decide on."""
+    wanted = asked(scope, package)
     end = None if valid_to is None else seconds(valid_to)
-    new = delegations.NewDelegation(consumer, supplier, scope or (), end, package, purpose, mandate)
+    new = delegations.NewDelegation(consumer, supplier, wanted, end, package, purpose, mandate)
     done(
         lambda d: delegations.propose(
             d.store, d.actor, d.now, new=new, issuer=d.settings.issuer, new_id=new_id, proposed_by=by

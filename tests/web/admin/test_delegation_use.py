@@ -52,8 +52,9 @@ def test_parties_see_the_audience_and_owners_do_not(parties: dict[str, Any]) -> 
     assert parties["owner"].call("GET", path).json["audiences"] == {}
 
 
-def test_nobody_else_sees_anything(parties: dict[str, Any], other: Tool) -> None:
+def test_nobody_else_sees_anything(parties: dict[str, Any], new_tool: NewTool) -> None:
     """To others the delegation does not exist, and their list is empty."""
+    other = new_tool()
     foreign = other.call("GET", f"/api/v1/delegations/{parties['id']}/use")
     unknown = other.call("GET", "/api/v1/delegations/nobody/use")
     assert (foreign.status, foreign.json["detail"].partition(" (")[0]) == (
