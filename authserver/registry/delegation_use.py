@@ -58,9 +58,7 @@ async def read(
     Raises Refusal NOT_FOUND, INVALID.
     """
     async with store.reading() as reader:
-        found = await reader.delegation(delegation_id) if text.fit(delegation_id) else None
-        if found is None:
-            raise rights.unknown("delegation")
+        found = await rights.delegation(reader, actor, delegation_id)
         only = None if _is_party(actor, found) else await _owned(reader, actor.orgno, found.scopes)
     if only is not None and not only:
         raise rights.unknown("delegation")

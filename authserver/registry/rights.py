@@ -165,13 +165,14 @@ async def visible_scope(reader: Reader, actor: Actor, name: str) -> Scope:
     """Read a scope that the actor can see. Raises Refusal NOT_FOUND.
 
     PUBLIC ones are seen by all, PRIVATE ones by the owner and by consumers with access, INTERNAL ones by the owner.
+    Access is read in any case, lest the time it takes tell that there is a scope.
     """
     found = await _get(reader, Ref("scope", name))
+    access = await _get(reader, Ref("access", name, actor.orgno))
     if not isinstance(found, Scope):
         raise unknown("scope")
     if found.visibility == "PUBLIC" or is_own(actor, found.owner_orgno):
         return found
-    access = await reader.get(Ref("access", name, actor.orgno))
     if found.visibility == "PRIVATE" and isinstance(access, ScopeAccess) and access.state == "APPROVED":
         return found
     raise unknown("scope")
@@ -214,10 +215,10 @@ async def package(reader: Reader, actor: Actor, name: str) -> Package:
 async def access_request(reader: Reader, actor: Actor, request_id: str) -> tuple[AccessRequest, Scope]:
     """Read a request that the actor made, or that asks for a scope of its own, and that scope.
 
-    Raises Refusal NOT_FOUND.
+    A scope is read in any case, lest the time it takes tell that there is a request. Raises Refusal NOT_FOUND.
     """
     found = await _get(reader, Ref("access_request", request_id))
-    scope = await reader.get(Ref("scope", found.scope)) if isinstance(found, AccessRequest) else None
+    scope = await reader.get(Ref("scope", found.scope if isinstance(found, AccessRequest) else ""))
     if not (isinstance(found, AccessRequest) and isinstance(scope, Scope)):
         raise unknown("request")
     own(actor, "request", found.consumer_orgno, scope.owner_orgno)

@@ -50,6 +50,13 @@ class Land:
         query: Ids | None = None,
     ) -> Answer:
         """Send a request; only parameters that the operation needs or that are in `query` are sent."""
+        made = self.request(caller, call, ids, body, headers, query)
+        return request(self.authority.port, made["method"], made["url"], made["content"], made["headers"])
+
+    def request(
+        self, caller: Estate, call: Call, ids: Ids, body: Any, headers: Ids | None, query: Ids | None
+    ) -> dict[str, Any]:
+        """Make that request, as HTTP clients take it."""
         needed = {one["name"] for one in call.operation.get("parameters", ()) if one.get("required")}
         path = call.path
         for name in call.names("path"):
@@ -59,7 +66,7 @@ class Land:
         kind = "text/plain" if isinstance(body, str) else "application/json"
         data = None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
         told = {"authorization": f"Bearer {self.token(caller)}", **({} if data is None else {"content-type": kind})}
-        return request(self.authority.port, call.method, path, data, {**told, **(headers or {})})
+        return {"method": call.method, "url": path, "content": data, "headers": {**told, **(headers or {})}}
 
     def token(self, caller: Estate) -> str:
         """A token of this caller, taken once: taking one is on the record, and the sweeps look for changes."""
