@@ -36,8 +36,10 @@ _RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "delegations.write": "delegations",
     }
 )
-_CLIENTS: Final = frozenset({"client"})
-_APIS: Final = frozenset({"prefix", "scope", "access", "access_request", "prefix_request"})
+# Whoever keeps clients asks for what they may have.
+_CLIENTS: Final = frozenset({"client", "access", "access_request"})
+_APIS: Final = frozenset({"prefix", "scope", "access", "access_request", "prefix_request", "package"})
+_DELEGATIONS: Final = frozenset({"delegations", "package"})
 # What of the change feed the readers of each part may read; what concerns the organisation itself, everybody may.
 _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -46,8 +48,8 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "dcr.write": _CLIENTS,
         "scopes.read": _APIS,
         "scopes.write": _APIS,
-        "delegations.read": frozenset({"delegations"}),
-        "delegations.write": frozenset({"delegations"}),
+        "delegations.read": _DELEGATIONS,
+        "delegations.write": _DELEGATIONS,
     }
 )
 _COMMON_KINDS: Final = frozenset({"organisation", "webhook"})

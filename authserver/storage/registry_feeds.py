@@ -16,6 +16,7 @@ from authserver.storage.schema import (
     access_requests,
     client_keys,
     clients,
+    packages,
     prefix_requests,
     prefixes,
     registry_changes,
@@ -98,6 +99,7 @@ def _concerning(orgno: str, newer: ColumnElement[bool]) -> Select[tuple[int]]:
             log.kind == "prefix_request",
             log.id.in_(select(prefix_requests.c.id).where(prefix_requests.c.orgno == orgno)),
         ),
+        and_(log.kind == "package", log.id.in_(select(packages.c.name).where(packages.c.owner_orgno == orgno))),
         and_(log.kind == "webhook", log.id.in_(select(webhooks.c.id).where(webhooks.c.orgno == orgno))),
     )
     found = union_all(*(select(log.seq).where(newer, way) for way in ways)).subquery()

@@ -67,19 +67,20 @@ def test_pages_follow_each_other_without_gap_or_repetition(new_tool: NewTool) ->
 
 
 def test_a_caller_reads_the_kinds_that_its_scopes_read(new_tool: NewTool) -> None:
-    """`dcr.read` shows clients, `scopes.read` scopes and access, `delegations.read` delegations; nobody another's."""
+    """`dcr.read` shows clients and access, `scopes.read` scopes, `delegations.read` delegations; nobody another's."""
     owner = new_tool()
     registry = owner.authority.registry
     scope = registry.scope(f"{registry.prefix(owner=owner.orgno)}:read", delegable=True)
     registry.delegate(owner.orgno, registry.organisation(), scope)
+    registry.package(f"{scope.partition(':')[0]}:all", scope)
 
     def kinds(*scopes: str) -> set[str]:
         items = new_tool(*scopes, org=owner.orgno).call("GET", f"{FEED}?limit=200").json["items"]
         return {change["kind"] for change in items}
 
-    assert kinds("dcr.read") == {"organisation", "client"}
-    assert kinds("scopes.read") == {"organisation", "prefix", "scope", "access"}
-    assert kinds("delegations.read") == {"organisation", "delegations"}
+    assert kinds("dcr.read") == {"organisation", "client", "access"}
+    assert kinds("scopes.read") == {"organisation", "prefix", "scope", "access", "package"}
+    assert kinds("delegations.read") == {"organisation", "delegations", "package"}
     stranger = new_tool().call("GET", f"{FEED}?limit=200").json["items"]
     assert scope not in {change["id"] for change in stranger}
 
