@@ -19,12 +19,14 @@ from tests.support.build import (
     CONSUMER,
     ISSUER,
     NOW,
+    OTHER_SCOPE,
     SCOPE,
     SUPPLIER,
     make_client,
     make_delegation,
     make_scope,
     policy,
+    refuses,
 )
 
 SECOND, THIRD, FOURTH = "974760673", "914782007", "971040238"
@@ -200,3 +202,24 @@ def test_the_owner_says_how_far(depth: int) -> None:
 def test_nothing_more_is_looked_up_for_what_a_consumer_gave_itself() -> None:
     """Only what is handed on leads to further records."""
     assert chains.needed(world(handed_on()[:1], make_scope(), frozenset())) == set()
+
+
+def test_scopes_without_a_way_in_common_are_refused() -> None:
+    """Of two scopes that came by different suppliers no token can tell the chain, so they are asked for apart."""
+    direct = make_delegation(supplier_orgno=SECOND)
+    given_first = make_delegation(id="d-2", scopes=frozenset({OTHER_SCOPE}))
+    handed_on = replace(
+        given_first, id="d-3", supplier_orgno=SECOND, parent_id="d-2", delegator_orgno=SUPPLIER, depth=1
+    )
+    facts: dict[Ref, Fact] = {
+        direct.ref: (direct, handed_on),
+        given_first.ref: (given_first,),
+        Ref("organisation", SUPPLIER): Organisation(SUPPLIER, "The first supplier"),
+    }
+    scopes = [make_scope(), make_scope(name=OTHER_SCOPE, redelegation_depth=1)]
+    assert [chains.covering([one], CONSUMER, SECOND, facts, NOW) for one in scopes] == [
+        [(direct,)],
+        [(given_first, handed_on)],
+    ]
+    with refuses(Reason.SCOPES_MIXED):
+        chains.covering(scopes, CONSUMER, SECOND, facts, NOW)

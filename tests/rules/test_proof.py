@@ -54,10 +54,12 @@ def _list(status: int = 0, key: KeyPair = OURS, typ: str = status_list.TYP, **ch
     return key.jwt({**status_list.claims(ISSUER, 1, lst, NOW, ttl=60, life=600), **changes}, typ=typ)
 
 
+_TERMS = statement.digest(statement.terms(DELEGATION, ISSUER))
+_CONSENTED = {"iss": "the-client", "sub": "d-1", "aud": ISSUER, "iat": NOW, "terms": _TERMS}
+
+
 def _consent(**changes: Any) -> str:
-    claims = {"iss": "the-client", "sub": "d-1", "aud": ISSUER, "iat": NOW}
-    terms = statement.digest(statement.terms(DELEGATION, ISSUER))
-    return GIVERS.jwt({**claims, "terms": terms, **changes}, typ=consent.TYP)
+    return GIVERS.jwt({**_CONSENTED, **changes}, typ=consent.TYP)
 
 
 def _document(kept: str | None = None, **changes: Any) -> bytes:
@@ -125,6 +127,8 @@ BAD: dict[str, tuple[bytes | str, str | None]] = {
     "an-end-that-is-a-float": (_signed({"exp": NOW + 1.5}), None),
     "two-delegations": (_signed({"sub": "d-2"}), None),
     "about-nothing": (_signed({"delegation": None}), None),
+    "about-nobody": (_signed({"delegation": {"id": "d-1", "scope": "a:read"}}), None),
+    "longer-than-any": (_signed({"purpose": "x" * 200_000}), None),
     "embedded-key": (_signed(jwk=OURS.jwk), None),
     "cut-off": (_signed()[:-3], None),
     "no-text": (b"\xff\xfe", None),
@@ -141,6 +145,9 @@ BAD: dict[str, tuple[bytes | str, str | None]] = {
     "a-consent-of-another-client": (_document(_consent(iss="another")), None),
     "a-consent-with-one-claim-more": (_document(_consent(scope="a:read")), None),
     "a-statement-as-a-consent": (_document(_signed()), None),
+    "a-consent-cut-off": (_document(_consent()[:-3]), None),
+    "a-consent-with-another-signature": (_document(".".join((*_consent().split(".")[:2], "AAAA"))), None),
+    "a-consent-that-is-nothing": (_document("nothing"), None),
     "list-by-another-key": (_signed(), _list(key=STRANGER)),
     "list-of-another-type": (_signed(), _list(typ="JWT")),
     "list-of-another-address": (_signed(), _list(sub=f"{URI}0")),
@@ -205,6 +212,37 @@ def test_a_key_that_is_gone_signs_nothing(terms: dict[str, Any]) -> None:
     """A key that was removed or has ended makes no consent."""
     with pytest.raises(Refusal):
         consent.verify(_consent(), _registered(GIVERS, **terms), DELEGATION, ISSUER, NOW)
+
+
+@pytest.mark.parametrize(
+    ("signed", "told"),
+    [
+        ("nothing", "compact JWS"),
+        (".".join((*_consent().split(".")[:2], "AAAA")), "signature"),
+        (_consent(iss="another"), "another client"),
+        (_consent(iat=NOW + 11), "iat"),
+        (_consent(iat=-1), "iat"),
+        (_consent(iat=True), "iat"),
+        (_consent(iat=str(NOW)), "iat"),
+        (GIVERS.jwt({}, typ=consent.TYP), "claims"),
+        (make_key("ES256", kid="other").jwt(_CONSENTED, typ=consent.TYP), "registered"),
+        (GIVERS.jwt(_CONSENTED, typ=consent.TYP, alg="ES384"), "algorithm"),
+    ],
+)
+def test_a_consent_is_the_clients_own_or_none(signed: str, told: str) -> None:
+    """Only what this client signed, with the key and algorithm registered and at a time that has been, is kept."""
+    with pytest.raises(Refusal) as refused:
+        consent.verify(signed, _registered(GIVERS), DELEGATION, ISSUER, NOW)
+    assert told in refused.value.value
+
+
+@pytest.mark.parametrize("jwks", [b"", b"{}", b"[]", b'{"keys": {}}', b'{"keys": null}', b"\xff"])
+def test_keys_are_a_jwk_set_or_none(jwks: bytes) -> None:
+    """What is no JWK Set is said to be none, by both readers."""
+    with pytest.raises(Refusal, match="invalid"):
+        proof.keys(jwks)
+    with pytest.raises(tillit.ConfigError):
+        tillit.verify_statement(_signed(), ISSUER, jwks, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,10 @@ def test_refuses_another_or_a_broken_token(changes: dict[str, Any], later: int, 
 def test_places_every_delegation_in_one_list() -> None:
     """The first 2^20 are in list 0, the next in list 1, each at its own index."""
     assert [status_list.place(index) for index in (0, 2**20 - 1, 2**20)] == [(0, 0), (0, 2**20 - 1), (1, 0)]
+
+
+@pytest.mark.parametrize("bits", [0, 3, 16])
+def test_no_other_width_is_written(bits: int) -> None:
+    """A status has 1, 2, 4 or 8 bits (§4.1)."""
+    with pytest.raises(ValueError, match="bits"):
+        status_list.encode({}, bits=bits)

@@ -84,7 +84,8 @@ def verify_statement(
     """The delegation that `document` proves at `now` (epoch seconds), with what was fetched before and nobody asked.
 
     `jwks` is the authority's JWK Set, `status_list` the token that was read at the address in the statement; without
-    it the statement proves only that the delegation was given. Raises InvalidStatement or StatusUnavailable.
+    it the statement proves only that the delegation was given. Raises InvalidStatement or StatusUnavailable, and
+    ConfigError if `jwks` is no JWK Set.
     """
     try:
         keys = read_jwks(jwks)
