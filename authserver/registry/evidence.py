@@ -1,6 +1,7 @@
 """Proof of a delegation for others: our signed statement of it, and the signature of whoever gave it.
 
-A consent grants nothing, so it is no change of the registry: no policy epoch is made of it, and it is its own record.
+A consent grants nothing and leaves the delegation as it is. It is kept in one transaction with an entry in the change
+log that says who handed it in.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from authserver.oauth.delegation import Delegation
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import Client, Ref
 from authserver.registry import rights
-from authserver.registry.ports import Actor, RegistryStore
+from authserver.registry.ports import Actor, Reader, RegistryStore
 from authserver.registry.text import invalid
 
 _PLACED: Final = "Given a place in the status list, as a statement of it was asked for"
@@ -26,9 +27,6 @@ class Consents(Protocol):
 
     async def consent(self, delegation_id: str) -> Consent | None:
         """The consent that was kept for a delegation."""
-
-    async def keep(self, consent: Consent) -> None:
-        """Keep a consent, in the place of an earlier one to the same delegation."""
 
 
 class Sign(Protocol):
@@ -75,37 +73,39 @@ async def add_consent(
     delegation_id: str,
     signed: str,
     authority: Authority,
-    keep: bool,
     reason: str = "",
 ) -> Consent:
     """Keep the signature of whoever gave a delegation, made with a key of one of its active clients.
 
-    Unless `keep`, it is only verified. Raises Refusal NOT_FOUND, NOT_ALLOWED for the other parties, CONFLICT, INVALID.
+    Raises Refusal NOT_FOUND, NOT_ALLOWED for the other parties, CONFLICT, INVALID.
     """
-    delegation = await _read(store, actor, delegation_id)
-    giver = statement.giver(delegation)
-    if actor.kind != "operator" and (actor.orgno != giver or "delegations" not in actor.rights):
-        raise Refusal(Reason.NOT_ALLOWED)
-    statement.require_in_force(delegation, now)
-    client_id = consent.read(signed).claims["iss"]
-    async with store.reading() as reader:
-        client = await reader.get(Ref("client", client_id)) if isinstance(client_id, str) else None
-    if not (isinstance(client, Client) and client.active and client.orgno == giver):
-        raise invalid("The consent is refused: it names no active client of the organisation that gave the delegation")
-    verified = consent.verify(signed, client, delegation, authority.issuer, now)
-    async with store.change(actor, now, reason) as change:
-        present = await rights.delegation(change, actor, delegation_id)
-        # The record stays as it is; put, the change log says who signed. The signature is kept beside it.
-        await change.put(present)
-    if keep:
-        await authority.consents.keep(verified)
+    async with rights.change(store, actor, now, reason) as change:
+        delegation = await _of_party(change, actor, delegation_id)
+        giver = statement.giver(delegation)
+        if actor.kind != "operator" and actor.orgno != giver:
+            raise Refusal(Reason.NOT_ALLOWED)
+        statement.require_in_force(delegation, now)
+        client_id = consent.read(signed).claims["iss"]
+        client = await change.get(Ref("client", client_id)) if isinstance(client_id, str) else None
+        if not (isinstance(client, Client) and client.active and client.orgno == giver):
+            raise invalid(
+                "The consent is refused: it names no active client of the organisation that gave the delegation"
+            )
+        verified = consent.verify(signed, client, delegation, authority.issuer, now)
+        # The record stays as it is; put, the change log says who handed the signature in.
+        await change.put(delegation)
+        await change.keep_consent(verified)
     return verified
 
 
 async def _read(store: RegistryStore, actor: Actor, delegation_id: str) -> Delegation:
-    """Read a delegation that the actor is a party to; an owner of its scopes sees it, and proves nothing by it."""
     async with store.reading() as reader:
-        found = await rights.delegation(reader, actor, delegation_id)
+        return await _of_party(reader, actor, delegation_id)
+
+
+async def _of_party(reader: Reader, actor: Actor, delegation_id: str) -> Delegation:
+    """Read a delegation that the actor is a party to; an owner of its scopes sees it, and proves nothing by it."""
+    found = await rights.delegation(reader, actor, delegation_id)
     rights.own(actor, "delegation", found.consumer_orgno, found.supplier_orgno, statement.giver(found))
     return found
 

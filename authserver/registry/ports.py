@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from authserver.oauth.consent import Consent
 from authserver.oauth.feeds import DeadLetter, ExpiringKey, LoggedChange
 from authserver.oauth.models import (
     AccessRequest,
@@ -80,6 +81,9 @@ class Change(Reader, Protocol):
 
     async def keep_secret(self, webhook_id: str, secret: str) -> None:
         """Keep the secret of a new webhook, which is told of every change from now on."""
+
+    async def keep_consent(self, consent: Consent) -> None:
+        """Keep the signature of whoever gave a delegation, in the place of an earlier one to it."""
 
     async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
         """Let a webhook's dead letters with these numbers be sent again; return how many of them there are."""

@@ -7,11 +7,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import FromClause, Row, Select, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from authserver.oauth import status_list
 from authserver.oauth.consent import Consent
-from authserver.oauth.statement import ConsentKey
+from authserver.storage import rows
 from authserver.storage.database import Database
 from authserver.storage.errors import answering
 from authserver.storage.reading import read_epoch
@@ -33,29 +32,7 @@ class SqlEvidence:
         with answering(PART):
             async with self._database.read() as connection:
                 row = (await connection.execute(query)).first()
-        if row is None:
-            return None
-        key = ConsentKey(row.client_id, row.kid, row.thumbprint, row.at)
-        return Consent(row.delegation_id, key, row.alg, row.jwk, row.signature)
-
-    async def keep(self, consent: Consent) -> None:
-        """Keep a consent, in the place of an earlier one to the same delegation."""
-        row = {
-            "delegation_id": consent.delegation_id,
-            "client_id": consent.key.client_id,
-            "kid": consent.key.kid,
-            "thumbprint": consent.key.thumbprint,
-            "alg": consent.alg,
-            "jwk": consent.jwk,
-            "signature": consent.signature,
-            "at": consent.key.at,
-        }
-        dialect = postgresql if self._database.dialect == "postgresql" else sqlite
-        kept = dialect.insert(delegation_consents).values(row)
-        kept = kept.on_conflict_do_update(index_elements=["delegation_id"], set_=row)
-        with answering(PART):
-            async with self._database.write() as connection:
-                await connection.execute(kept)
+        return None if row is None else rows.consent(row)
 
     async def statuses(self, number: int) -> tuple[int, Mapping[int, int]] | None:
         """The policy epoch, and the index and status of every delegation of a list that is not valid at it.

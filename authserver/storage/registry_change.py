@@ -6,9 +6,11 @@ from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, select, union_all, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from authserver.oauth.consent import Consent
 from authserver.oauth.errors import Reason, Refusal
 from authserver.oauth.models import (
     AccessRequest,
@@ -33,6 +35,7 @@ from authserver.storage.schema import (
     client_keys,
     client_scopes,
     clients,
+    delegation_consents,
     delegation_scopes,
     delegation_sources,
     delegations,
@@ -129,6 +132,12 @@ class RegistryChange(SqlReader):
         newest = (await self._connection.execute(select(func.max(registry_changes.c.seq)))).scalar_one() or 0
         row = {"webhook_id": webhook_id, "secret": secret, "seq": newest, "attempts": 0, "due_at": 0, "fault": ""}
         await self._connection.execute(insert(webhook_progress).values(row))
+
+    async def keep_consent(self, consent: Consent) -> None:
+        row = rows.consent_row(consent)
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        kept = dialect.insert(delegation_consents).values(row)
+        await self._connection.execute(kept.on_conflict_do_update(index_elements=["delegation_id"], set_=row))
 
     async def send_again(self, webhook_id: str, seqs: Collection[int]) -> int:
         dead = webhook_dead_letters.c

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Row, RowMapping
 
+from authserver.oauth.consent import Consent
 from authserver.oauth.models import (
     AccessRequest,
     Client,
@@ -25,6 +26,7 @@ from authserver.oauth.models import (
     Step,
     Webhook,
 )
+from authserver.oauth.statement import ConsentKey
 
 Values = dict[str, Any]
 
@@ -153,6 +155,27 @@ def prefix_request(row: RowMapping) -> PrefixRequest:
 def webhook(row: RowMapping) -> Webhook:
     """Read one row of `webhooks`."""
     return Webhook(**{**row, "kinds": tuple(json.loads(row["kinds"]))})
+
+
+def consent_row(consent: Consent) -> Values:
+    """The row of a consent."""
+    key = consent.key
+    return {
+        "delegation_id": consent.delegation_id,
+        "client_id": key.client_id,
+        "kid": key.kid,
+        "thumbprint": key.thumbprint,
+        "at": key.at,
+        "alg": consent.alg,
+        "jwk": consent.jwk,
+        "signature": consent.signature,
+    }
+
+
+def consent(row: Row[Any]) -> Consent:
+    """A consent from its row."""
+    key = ConsentKey(row.client_id, row.kid, row.thumbprint, row.at)
+    return Consent(row.delegation_id, key, row.alg, row.jwk, row.signature)
 
 
 def _stage(record: Delegation) -> Values:

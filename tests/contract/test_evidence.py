@@ -14,7 +14,7 @@ from authserver.oauth.statement import ConsentKey
 from authserver.storage.database import Database
 from authserver.storage.evidence import SqlEvidence
 from authserver.storage.registry_store import SqlRegistryStore
-from tests.contract.registry import CONSUMER, NOW, SUPPLIER, fill, put
+from tests.contract.registry import CONSUMER, NOW, OPERATOR, SUPPLIER, fill, put
 
 pytestmark = pytest.mark.anyio
 THIRD, FOURTH = "971040238", "889640782"
@@ -102,11 +102,17 @@ async def test_a_consent_is_kept_and_replaced(database: Database, store: SqlRegi
     await put(store, first("a", 1), first("b", 2))
     kept = Consent("a", ConsentKey("client-1", "kid-1", "thumb", NOW), "ES256", '{"kty":"EC"}', "e30.e30.e30")
     assert await evidence.consent("a") is None
-    await evidence.keep(kept)
+    await keep(store, kept)
     assert await evidence.consent("a") == kept
     later = replace(kept, key=replace(kept.key, kid="kid-2", at=NOW + 1), signature="e30.e30.AAAA")
-    await evidence.keep(later)
+    await keep(store, later)
     assert (await evidence.consent("a"), await evidence.consent("b")) == (later, None)
+
+
+async def keep(store: SqlRegistryStore, consent: Consent) -> None:
+    """Keep a consent in a change of its own."""
+    async with store.change(OPERATOR, NOW) as change:
+        await change.keep_consent(consent)
 
 
 async def listed(evidence: SqlEvidence) -> dict[int, int]:

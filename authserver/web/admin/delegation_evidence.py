@@ -67,7 +67,6 @@ async def sign_delegation(delegation_id: str, body: Signature, call: DelegationW
         delegation_id=delegation_id,
         signed=body.consent,
         authority=call.parts.evidence,
-        keep=call.rehearsal is None,
         reason=call.reason,
     )
 
