@@ -11,7 +11,7 @@ import select
 import socket
 import time
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,13 +100,14 @@ def _closed_loop(
 def _open_loop(
     poll: select.epoll, opened: dict[int, Connection], requests: Sequence[bytes], began: int, rate: float, load: Load
 ) -> None:
-    free = list(opened.values())
+    # In turn, so that no connection stays idle until the server closes it.
+    free = deque(opened.values())
     sent, gap = 0, 1e9 / rate
     silent_since = began
     while len(load.latencies) < len(requests):
         now = time.perf_counter_ns()
         while free and sent < len(requests) and (due := began + int(sent * gap)) <= now:
-            _ask(free.pop(), requests[sent], due)
+            _ask(free.popleft(), requests[sent], due)
             sent += 1
         answered = list(_answered(poll, opened, load, None))
         free.extend(answered)
