@@ -59,28 +59,12 @@ def propose(
 
 def accept(delegation_id: DelegationId, mandate: Mandate = "", reason: Reason = "", as_json: Json = False) -> None:
     """Agree to a proposal for its consumer."""
-    done(
-        lambda d: delegation_decisions.accept(
-            d.store,
-            d.actor,
-            d.now,
-            delegation_id=delegation_id,
-            issuer=d.settings.issuer,
-            mandate=mandate,
-            reason=reason,
-        ),
-        as_json=as_json,
-    )
+    _step(delegation_decisions.accept, delegation_id, mandate, reason, as_json=as_json, terms=_issuer)
 
 
 def decline(delegation_id: DelegationId, mandate: Mandate = "", reason: Reason = "", as_json: Json = False) -> None:
     """Turn a proposal down for ever."""
-    done(
-        lambda d: delegation_decisions.decline(
-            d.store, d.actor, d.now, delegation_id=delegation_id, mandate=mandate, reason=reason
-        ),
-        as_json=as_json,
-    )
+    _step(delegation_decisions.decline, delegation_id, mandate, reason, as_json=as_json)
 
 
 def consent(
@@ -94,45 +78,24 @@ def consent(
     as_json: Json = False,
 ) -> None:
     """Agree to a delegation for an owner of a scope that demands it."""
-    done(
-        lambda d: delegation_decisions.consent(
-            d.store,
-            d.actor,
-            d.now,
-            delegation_id=delegation_id,
-            issuer=d.settings.issuer,
-            owner_orgno=owner,
-            mandate=mandate,
-            reason=reason,
-        ),
+    _step(
+        delegation_decisions.consent,
+        delegation_id,
+        mandate,
+        reason,
         as_json=as_json,
+        terms=lambda d: _issuer(d) | {"owner_orgno": owner},
     )
 
 
 def suspend(delegation_id: DelegationId, mandate: Mandate = "", reason: Reason = "", as_json: Json = False) -> None:
     """Put a delegation out of force at once, and all that hangs on it, until the operator resumes it."""
-    done(
-        lambda d: delegation_ending.suspend(
-            d.store, d.actor, d.now, delegation_id=delegation_id, mandate=mandate, reason=reason
-        ),
-        as_json=as_json,
-    )
+    _step(delegation_ending.suspend, delegation_id, mandate, reason, as_json=as_json)
 
 
 def resume(delegation_id: DelegationId, mandate: Mandate = "", reason: Reason = "", as_json: Json = False) -> None:
     """Put a suspended delegation in force again, whoever suspended it."""
-    done(
-        lambda d: delegation_ending.resume(
-            d.store,
-            d.actor,
-            d.now,
-            delegation_id=delegation_id,
-            issuer=d.settings.issuer,
-            mandate=mandate,
-            reason=reason,
-        ),
-        as_json=as_json,
-    )
+    _step(delegation_ending.resume, delegation_id, mandate, reason, as_json=as_json, terms=_issuer)
 
 
 def redelegate(
@@ -168,3 +131,24 @@ def done(work: Callable[[Desk], Awaitable[Delegation]], *, as_json: bool) -> Non
         answer.record(
             f"The delegation is {changed.record.status}.", documents.delegation(changed.record), changed.effect
         )
+
+
+def _step(
+    use_case: Callable[..., Awaitable[Delegation]],
+    delegation_id: str,
+    mandate: str,
+    reason: str,
+    *,
+    as_json: bool,
+    terms: Callable[[Desk], dict[str, str | None]] = lambda _: {},
+) -> None:
+    done(
+        lambda d: use_case(
+            d.store, d.actor, d.now, delegation_id=delegation_id, mandate=mandate, reason=reason, **terms(d)
+        ),
+        as_json=as_json,
+    )
+
+
+def _issuer(desk: Desk) -> dict[str, str | None]:
+    return {"issuer": desk.settings.issuer}

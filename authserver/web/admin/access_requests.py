@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,7 +15,7 @@ from authserver.registry.ports import Change, RegistryStore
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
 from authserver.web.admin.documents import Closed
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, created, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 
 READ: Final = ("dcr.read", "dcr.write", "scopes.read", "scopes.write")
@@ -78,10 +79,6 @@ def _document(found: AccessRequest) -> AccessRequestDocument:
     )
 
 
-async def _shown(found: AccessRequest) -> AccessRequestDocument:
-    return _document(found)
-
-
 @router.get("/access-requests", response_model=Page[AccessRequestDocument])
 async def list_access_requests(
     call: RequestReads,
@@ -117,9 +114,7 @@ async def ask_for_access(body: NewAccessRequest, call: Asks) -> Response:
         new_id=call.new_id,
         reason=call.reason,
     )
-    return await call.answer(
-        lambda: _shown(asked), 201, {**tag(asked), "location": f"/api/v1/access-requests/{asked.id}"}
-    )
+    return await created(call, asked, _document(asked), f"access-requests/{asked.id}")
 
 
 @router.get("/access-requests/{access_request_id}", response_model=AccessRequestDocument)
@@ -132,29 +127,13 @@ async def read_access_request(access_request_id: str, request: Request, call: Re
 @router.post("/access-requests/{access_request_id}/approve", response_model=AccessRequestDocument | Rehearsed)
 async def approve_access_request(access_request_id: str, body: Approval, call: Decides) -> Response:
     """Let the consumer have the scope, at once. The scope's owner may. Needs If-Match."""
-    decided = await access_requests.approve(
-        _guarded(call, access_request_id),
-        call.actor,
-        call.now,
-        request_id=access_request_id,
-        answer=body.answer,
-        reason=call.reason,
-    )
-    return await call.answer(lambda: _shown(decided), headers=tag(decided))
+    return await _decide(access_requests.approve, call, access_request_id, body.answer)
 
 
 @router.post("/access-requests/{access_request_id}/deny", response_model=AccessRequestDocument | Rehearsed)
 async def deny_access_request(access_request_id: str, body: Denial, call: Decides) -> Response:
     """Refuse the consumer the scope, and say why. The scope's owner may. Needs If-Match."""
-    decided = await access_requests.deny(
-        _guarded(call, access_request_id),
-        call.actor,
-        call.now,
-        request_id=access_request_id,
-        answer=body.answer,
-        reason=call.reason,
-    )
-    return await call.answer(lambda: _shown(decided), headers=tag(decided))
+    return await _decide(access_requests.deny, call, access_request_id, body.answer)
 
 
 @router.post("/access-requests/{access_request_id}/withdraw", response_model=AccessRequestDocument | Rehearsed)
@@ -163,7 +142,16 @@ async def withdraw_access_request(access_request_id: str, call: Withdraws) -> Re
     withdrawn = await access_requests.withdraw(
         _guarded(call, access_request_id), call.actor, call.now, request_id=access_request_id, reason=call.reason
     )
-    return await call.answer(lambda: _shown(withdrawn), headers=tag(withdrawn))
+    return await changed(call, withdrawn, _document(withdrawn))
+
+
+async def _decide(
+    use_case: Callable[..., Awaitable[AccessRequest]], call: Writing, request_id: str, answer: str
+) -> Response:
+    decided = await use_case(
+        _guarded(call, request_id), call.actor, call.now, request_id=request_id, answer=answer, reason=call.reason
+    )
+    return await changed(call, decided, _document(decided))
 
 
 def _guarded(call: Writing, request_id: str) -> RegistryStore:

@@ -92,7 +92,7 @@ class Writing(Reading):
 
     async def answer(
         self,
-        made: Callable[[], Awaitable[BaseModel | None]],
+        made: BaseModel | Callable[[], Awaitable[BaseModel | None]],
         status: int = 200,
         headers: dict[str, str] | None = None,
         *,
@@ -100,12 +100,13 @@ class Writing(Reading):
     ) -> Response:
         """Answer what was done, or, of a rehearsal, what would have been.
 
-        `kept` is what the same request gets later under its Idempotency-Key, when that is not what it gets now.
+        `made` is a document, or what makes it, for one that is read from what was really changed. `kept` is what the
+        same request gets later under its Idempotency-Key, when that is not what it gets now.
         """
         shown = {"cache-control": "no-store", **(headers or {})}
         if self.rehearsal is not None:
             return JSONResponse(jsonable_encoder(await rehearsed(self.parts, self.rehearsal, self.now)), 200, shown)
-        document = await made()
+        document = made if isinstance(made, BaseModel) else await made()
         body = "" if document is None else document.model_dump_json(by_alias=True)
         if self.idempotency_key is not None:
             later = body if kept is None else kept.model_dump_json(by_alias=True)

@@ -70,10 +70,8 @@ async def sign_delegation(delegation_id: str, body: Signature, call: DelegationW
         reason=call.reason,
     )
 
-    async def shown() -> SignatureDocument:
-        key = kept.key
-        return SignatureDocument(
-            delegation_id=kept.delegation_id, client_id=key.client_id, kid=key.kid, thumbprint=key.thumbprint, at=key.at
-        )
-
+    key = kept.key
+    shown = SignatureDocument(
+        delegation_id=kept.delegation_id, client_id=key.client_id, kid=key.kid, thumbprint=key.thumbprint, at=key.at
+    )
     return await call.answer(shown)

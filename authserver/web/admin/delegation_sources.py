@@ -13,7 +13,7 @@ from authserver.registry import delegation_sources
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.documents import Closed
 from authserver.web.admin.organisations import OperatorCreates, OperatorReads, OperatorWrites
-from authserver.web.admin.pages import Page, Paged, tag
+from authserver.web.admin.pages import Page, Paged, changed, tag
 from authserver.web.admin.rehearsed import Rehearsed
 
 router = APIRouter(tags=["delegation sources"], route_class=StrictRoute)
@@ -54,10 +54,6 @@ def _document(found: DelegationSource) -> SourceDocument:
     )
 
 
-async def _shown(found: DelegationSource) -> SourceDocument:
-    return _document(found)
-
-
 @router.get("/delegation-sources", response_model=Page[SourceDocument])
 async def list_sources(call: OperatorReads, paging: Paged) -> Response:
     """Every register by issuer, deactivated ones too."""
@@ -72,7 +68,7 @@ async def add_source(body: NewSource, call: OperatorCreates) -> Response:
     made = await delegation_sources.add(
         call.store, call.actor, call.now, source=new, own=call.parts.issuer, reason=call.reason
     )
-    return await call.answer(lambda: _shown(made), 201, tag(made))
+    return await call.answer(_document(made), 201, tag(made))
 
 
 @router.patch("/delegation-sources", response_model=SourceDocument | Rehearsed)
@@ -80,7 +76,7 @@ async def change_source(
     body: SourceChange, call: OperatorWrites, issuer: Annotated[str, Query(description="Which register.")]
 ) -> Response:
     """Stop relying on a register, effective at once, or rely on it again. Needs If-Match."""
-    changed = await delegation_sources.set_active(
+    amended = await delegation_sources.set_active(
         call.guard(lambda change: delegation_sources.read_in(change, issuer=issuer)),
         call.actor,
         call.now,
@@ -88,4 +84,4 @@ async def change_source(
         active=body.active,
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))

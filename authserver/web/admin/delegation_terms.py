@@ -12,7 +12,7 @@ from authserver.oauth.models import Scope
 from authserver.registry import delegation_terms, rights, scopes
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.documents import Closed
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 from authserver.web.admin.scopes import ScopeReads, ScopeWrites
 
@@ -55,10 +55,6 @@ def _document(found: Scope) -> DelegationTermsDocument:
     )
 
 
-async def _shown(found: Scope) -> DelegationTermsDocument:
-    return _document(found)
-
-
 @router.get("/delegation-terms", response_model=Page[DelegationTermsDocument])
 async def list_delegation_terms(
     call: ScopeReads,
@@ -84,7 +80,7 @@ async def change_delegation_terms(scope: str, body: DelegationTerms, call: Scope
 
     Source and suppliers count for the next token already; length, consent and depth for delegations to come.
     """
-    changed = await scopes.amend(
+    amended = await scopes.amend(
         call.guard(lambda change: rights.scope(change, call.actor, scope)),
         call.actor,
         call.now,
@@ -92,4 +88,4 @@ async def change_delegation_terms(scope: str, body: DelegationTerms, call: Scope
         terms=body.model_dump(exclude_unset=True),
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))

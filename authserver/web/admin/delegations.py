@@ -9,10 +9,11 @@ from fastapi.responses import Response
 
 from authserver.oauth.models import Delegation
 from authserver.registry import delegations, redelegation, rights
+from authserver.web.admin import pages
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
 from authserver.web.admin.delegation_models import DelegationDocument, NewDelegation, NewHop, NewProposal, document
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 
 READ: Final = ("delegations.read", "delegations.write")
@@ -127,17 +128,9 @@ async def revoke_delegation(delegation_id: str, call: DelegationWrites) -> Respo
 
 async def created(call: Writing, made: Delegation) -> Response:
     """Answer a delegation that was made."""
-
-    async def shown() -> DelegationDocument:
-        return document(made, call.now)
-
-    return await call.answer(shown, 201, {**tag(made), "location": f"/api/v1/delegations/{made.id}"})
+    return await pages.created(call, made, document(made, call.now), f"delegations/{made.id}")
 
 
 async def changed(call: Writing, found: Delegation) -> Response:
     """Answer a delegation that was changed."""
-
-    async def shown() -> DelegationDocument:
-        return document(found, call.now)
-
-    return await call.answer(shown, headers=tag(found))
+    return await pages.changed(call, found, document(found, call.now))

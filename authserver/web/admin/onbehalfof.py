@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from authserver.registry import clients, onbehalfof, rights
-from authserver.registry.onbehalfof import Entry
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Writing, creates
 from authserver.web.admin.client_keys import WRITE, KeyReads, KeyWrites
@@ -53,7 +52,7 @@ async def add_onbehalfof(client_id: str, body: OnBehalfOfBody, call: EntryCreate
     made = await onbehalfof.add(
         call.store, call.actor, call.now, client_id=client_id, said=_said(body), reason=call.reason
     )
-    return await call.answer(lambda: _shown(made))
+    return await call.answer(shown(made))
 
 
 @router.get("/clients/{client_id}/onbehalfof/{onbehalfof_id}", response_model=OnBehalfOf)
@@ -76,7 +75,7 @@ async def put_onbehalfof(client_id: str, onbehalfof_id: str, body: OnBehalfOfBod
         said=_said(body),
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(changed))
+    return await call.answer(shown(changed))
 
 
 @router.delete("/clients/{client_id}/onbehalfof/{onbehalfof_id}", response_model=Rehearsed | None)
@@ -87,7 +86,3 @@ async def delete_onbehalfof(client_id: str, onbehalfof_id: str, call: KeyWrites)
         store, call.actor, call.now, client_id=client_id, entry_id=onbehalfof_id, reason=call.reason
     )
     return await call.answer(nothing)
-
-
-async def _shown(entry: Entry) -> OnBehalfOf:
-    return shown(entry)

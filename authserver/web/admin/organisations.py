@@ -15,7 +15,7 @@ from authserver.registry.ports import Quota
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
 from authserver.web.admin.documents import Closed
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, created, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 
 OperatorReads = Annotated[Reading, Depends(reads(OPERATOR))]
@@ -57,10 +57,6 @@ class OrganisationDocument(BaseModel):
     limits: Limits = Field(description="What the operator lets it have; null is the default.")
 
 
-async def _shown(found: Organisation) -> OrganisationDocument:
-    return _document(found)
-
-
 def _document(found: Organisation) -> OrganisationDocument:
     limits = Limits(
         clients=found.most_clients,
@@ -84,8 +80,7 @@ async def add_organisation(body: NewOrganisation, call: OperatorCreates) -> Resp
     made = await organisations.add(
         call.store, call.actor, call.now, orgno=body.orgno, name=body.name, reason=call.reason
     )
-    headers = {**tag(made), "location": f"/api/v1/organisations/{made.orgno}"}
-    return await call.answer(lambda: _shown(made), 201, headers)
+    return await created(call, made, _document(made), f"organisations/{made.orgno}")
 
 
 @router.get("/organisations/{orgno}", response_model=OrganisationDocument)
@@ -102,7 +97,7 @@ async def change_organisation(orgno: str, body: OrganisationChange, call: Operat
         {} if body.limits is None else cast("dict[Quota, int | None]", body.limits.model_dump(exclude_unset=True))
     )
     store = call.guard(lambda change: organisations.read_in(change, call.actor, orgno=orgno))
-    changed = await organisations.amend(
+    amended = await organisations.amend(
         store,
         call.actor,
         call.now,
@@ -112,4 +107,4 @@ async def change_organisation(orgno: str, body: OrganisationChange, call: Operat
         limits=limits,
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))

@@ -13,7 +13,7 @@ from authserver.registry import packages, rights
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads
 from authserver.web.admin.documents import Closed
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, created, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 from authserver.web.admin.scopes import ScopeReads, ScopeWrites
 
@@ -60,10 +60,6 @@ def _document(found: Package) -> PackageDocument:
     )
 
 
-async def _shown(found: Package) -> PackageDocument:
-    return _document(found)
-
-
 @router.get("/packages", response_model=Page[PackageDocument])
 async def list_packages(
     call: PackageReads,
@@ -87,7 +83,7 @@ async def add_package(body: NewPackage, call: PackageCreates) -> Response:
         scopes=body.scopes,
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(made), 201, {**tag(made), "location": f"/api/v1/packages/{made.name}"})
+    return await created(call, made, _document(made), f"packages/{made.name}")
 
 
 # A package's name may hold slashes, as a scope's.
@@ -101,7 +97,7 @@ async def read_package(package: str, request: Request, call: ScopeReads) -> Resp
 @router.patch("/packages/{package:path}", response_model=PackageDocument | Rehearsed)
 async def change_package(package: str, body: PackageChange, call: ScopeWrites) -> Response:
     """Change a package, for delegations to come. Needs If-Match."""
-    changed = await packages.amend(
+    amended = await packages.amend(
         call.guard(lambda change: rights.package(change, call.actor, package)),
         call.actor,
         call.now,
@@ -111,4 +107,4 @@ async def change_package(package: str, body: PackageChange, call: ScopeWrites) -
         active=body.active,
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))

@@ -13,7 +13,7 @@ from authserver.oauth.models import Record
 from authserver.registry.members import fingerprint
 from authserver.registry.paging import Page as Found
 from authserver.registry.paging import Window
-from authserver.web.admin.calling import Reading
+from authserver.web.admin.calling import Reading, Writing
 from authserver.web.admin.documents import document
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -70,3 +70,13 @@ def tagged(request: Request, record: Record, shown: BaseModel) -> Response:
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return document(shown, headers)
+
+
+async def created(call: Writing, record: Record, shown: BaseModel, location: str) -> Response:
+    """Answer a record that was made, and where under `/api/v1/` it is from now on."""
+    return await call.answer(shown, 201, {**tag(record), "location": f"/api/v1/{location}"})
+
+
+async def changed(call: Writing, record: Record, shown: BaseModel) -> Response:
+    """Answer a record that was changed, with the entity tag it has now."""
+    return await call.answer(shown, headers=tag(record))

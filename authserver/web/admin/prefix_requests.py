@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,7 +17,7 @@ from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
 from authserver.web.admin.documents import Closed
 from authserver.web.admin.organisations import OperatorWrites
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, created, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 
 WRITE: Final = "scopes.write"
@@ -60,10 +61,6 @@ def _document(found: PrefixRequest) -> PrefixRequestDocument:
     )
 
 
-async def _shown(found: PrefixRequest) -> PrefixRequestDocument:
-    return _document(found)
-
-
 @router.get("/prefix-requests", response_model=Page[PrefixRequestDocument])
 async def list_prefix_requests(
     call: RequestReads,
@@ -87,9 +84,7 @@ async def ask_for_prefix(body: NewPrefixRequest, call: Asks) -> Response:
         new_id=call.new_id,
         reason=call.reason,
     )
-    return await call.answer(
-        lambda: _shown(asked), 201, {**tag(asked), "location": f"/api/v1/prefix-requests/{asked.id}"}
-    )
+    return await created(call, asked, _document(asked), f"prefix-requests/{asked.id}")
 
 
 @router.get("/prefix-requests/{prefix_request_id}", response_model=PrefixRequestDocument)
@@ -102,29 +97,13 @@ async def read_prefix_request(prefix_request_id: str, request: Request, call: Re
 @router.post("/prefix-requests/{prefix_request_id}/approve", response_model=PrefixRequestDocument | Rehearsed)
 async def approve_prefix_request(prefix_request_id: str, body: Approval, call: OperatorWrites) -> Response:
     """Give the prefix to whoever asked, for ever. Needs If-Match."""
-    decided = await prefix_requests.approve(
-        _guarded(call, prefix_request_id),
-        call.actor,
-        call.now,
-        request_id=prefix_request_id,
-        answer=body.answer,
-        reason=call.reason,
-    )
-    return await call.answer(lambda: _shown(decided), headers=tag(decided))
+    return await _decide(prefix_requests.approve, call, prefix_request_id, body.answer)
 
 
 @router.post("/prefix-requests/{prefix_request_id}/deny", response_model=PrefixRequestDocument | Rehearsed)
 async def deny_prefix_request(prefix_request_id: str, body: Denial, call: OperatorWrites) -> Response:
     """Refuse the prefix, and say why. Needs If-Match."""
-    decided = await prefix_requests.deny(
-        _guarded(call, prefix_request_id),
-        call.actor,
-        call.now,
-        request_id=prefix_request_id,
-        answer=body.answer,
-        reason=call.reason,
-    )
-    return await call.answer(lambda: _shown(decided), headers=tag(decided))
+    return await _decide(prefix_requests.deny, call, prefix_request_id, body.answer)
 
 
 @router.post("/prefix-requests/{prefix_request_id}/withdraw", response_model=PrefixRequestDocument | Rehearsed)
@@ -133,7 +112,16 @@ async def withdraw_prefix_request(prefix_request_id: str, call: Withdraws) -> Re
     withdrawn = await prefix_requests.withdraw(
         _guarded(call, prefix_request_id), call.actor, call.now, request_id=prefix_request_id, reason=call.reason
     )
-    return await call.answer(lambda: _shown(withdrawn), headers=tag(withdrawn))
+    return await changed(call, withdrawn, _document(withdrawn))
+
+
+async def _decide(
+    use_case: Callable[..., Awaitable[PrefixRequest]], call: Writing, request_id: str, answer: str
+) -> Response:
+    decided = await use_case(
+        _guarded(call, request_id), call.actor, call.now, request_id=request_id, answer=answer, reason=call.reason
+    )
+    return await changed(call, decided, _document(decided))
 
 
 def _guarded(call: Writing, request_id: str) -> RegistryStore:

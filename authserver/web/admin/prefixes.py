@@ -11,7 +11,7 @@ from authserver.registry import prefixes, rights
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.documents import Closed
 from authserver.web.admin.organisations import OperatorCreates, OperatorReads, OperatorWrites
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, created, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 
 router = APIRouter(tags=["prefixes"], route_class=StrictRoute)
@@ -38,10 +38,6 @@ class PrefixDocument(BaseModel):
     active: bool
 
 
-async def _shown(found: Prefix) -> PrefixDocument:
-    return _document(found)
-
-
 def _document(found: Prefix) -> PrefixDocument:
     return PrefixDocument(prefix=found.prefix, owner_orgno=found.owner_orgno, active=found.active)
 
@@ -59,8 +55,7 @@ async def add_prefix(body: NewPrefix, call: OperatorCreates) -> Response:
     made = await prefixes.add(
         call.store, call.actor, call.now, prefix=body.prefix, owner_orgno=body.owner_orgno, reason=call.reason
     )
-    headers = {**tag(made), "location": f"/api/v1/prefixes/{made.prefix}"}
-    return await call.answer(lambda: _shown(made), 201, headers)
+    return await created(call, made, _document(made), f"prefixes/{made.prefix}")
 
 
 @router.get("/prefixes/{prefix}", response_model=PrefixDocument)
@@ -74,7 +69,7 @@ async def read_prefix(prefix: str, request: Request, call: OperatorReads) -> Res
 async def change_prefix(prefix: str, body: PrefixChange, call: OperatorWrites) -> Response:
     """Deactivate a prefix, which stops all its scopes at once, or reactivate it. Needs If-Match."""
     store = call.guard(lambda change: rights.prefix(change, call.actor, prefix))
-    changed = await prefixes.set_active(
+    amended = await prefixes.set_active(
         store, call.actor, call.now, prefix=prefix, active=body.active, reason=call.reason
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))

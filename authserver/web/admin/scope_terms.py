@@ -12,7 +12,7 @@ from authserver.oauth.models import Scope
 from authserver.registry import rights, scopes
 from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.documents import Closed
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 from authserver.web.admin.scopes import ScopeReads, ScopeWrites
 
@@ -57,10 +57,6 @@ def _document(found: Scope) -> ScopeTermsDocument:
     )
 
 
-async def _shown(found: Scope) -> ScopeTermsDocument:
-    return _document(found)
-
-
 @router.get("/scope-terms", response_model=Page[ScopeTermsDocument])
 async def list_scope_terms(
     call: ScopeReads,
@@ -83,7 +79,7 @@ async def read_scope_terms(scope: str, request: Request, call: ScopeReads) -> Re
 @router.patch("/scope-terms/{scope:path}", response_model=ScopeTermsDocument | Rehearsed)
 async def change_scope_terms(scope: str, body: ScopeTerms, call: ScopeWrites) -> Response:
     """Change the terms of a scope; they hold for the next token and the next request. Needs If-Match."""
-    changed = await scopes.amend(
+    amended = await scopes.amend(
         call.guard(lambda change: rights.scope(change, call.actor, scope)),
         call.actor,
         call.now,
@@ -91,4 +87,4 @@ async def change_scope_terms(scope: str, body: ScopeTerms, call: ScopeWrites) ->
         terms=body.model_dump(exclude_unset=True),
         reason=call.reason,
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))

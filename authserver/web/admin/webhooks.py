@@ -17,7 +17,7 @@ from authserver.web.admin.body import StrictRoute
 from authserver.web.admin.calling import Reading, Writing, creates, reads, writes
 from authserver.web.admin.changes import READ
 from authserver.web.admin.documents import Closed
-from authserver.web.admin.pages import Page, Paged, tag, tagged
+from authserver.web.admin.pages import Page, Paged, changed, tag, tagged
 from authserver.web.admin.rehearsed import Rehearsed
 
 WRITE: Final = ("dcr.write", "dcr.modify", "scopes.write", "delegations.write")
@@ -85,10 +85,6 @@ def _document(found: Webhook) -> WebhookDocument:
     return WebhookDocument(**_members(found))
 
 
-async def _shown(found: Webhook) -> WebhookDocument:
-    return _document(found)
-
-
 @router.get("/webhooks", response_model=Page[WebhookDocument])
 async def list_webhooks(
     call: WebhookReads,
@@ -114,10 +110,7 @@ async def add_webhook(body: NewWebhook, call: WebhookCreates) -> Response:
         reason=call.reason,
     )
     members = _members(made.webhook)
-
-    async def shown() -> RegisteredWebhook:
-        return RegisteredWebhook(**members, secret=made.secret)
-
+    shown = RegisteredWebhook(**members, secret=made.secret)
     headers = {**tag(made.webhook), "location": f"/api/v1/webhooks/{made.webhook.id}"}
     again = RegisteredWebhook(**members, secret=None, notice=NOT_KEPT)
     return await call.answer(shown, 201, headers, kept=again)
@@ -134,10 +127,10 @@ async def read_webhook(webhook_id: str, request: Request, call: WebhookReads) ->
 async def change_webhook(webhook_id: str, body: WebhookChange, call: WebhookWrites) -> Response:
     """Deactivate a webhook, or reactivate it: then it is told of what it missed. Needs If-Match."""
     store = call.guard(lambda change: rights.webhook(change, call.actor, webhook_id))
-    changed = await webhooks.set_active(
+    amended = await webhooks.set_active(
         store, call.actor, call.now, webhook_id=webhook_id, active=body.active, reason=call.reason
     )
-    return await call.answer(lambda: _shown(changed), headers=tag(changed))
+    return await changed(call, amended, _document(amended))
 
 
 @router.get("/webhooks/{webhook_id}/dead-letters", response_model=Page[DeadLetterDocument])
@@ -162,4 +155,4 @@ async def resend_dead_letters(webhook_id: str, body: Letters, call: WebhookWrite
     webhook = await dead_letters.send_again(
         store, call.actor, call.now, webhook_id=webhook_id, seqs=body.seqs, reason=call.reason
     )
-    return await call.answer(lambda: _shown(webhook), headers=tag(webhook))
+    return await changed(call, webhook, _document(webhook))
