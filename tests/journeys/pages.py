@@ -203,7 +203,12 @@ def _programs(scratch: Path) -> Path:
     """A folder with the programs of this environment, whether it is active or not."""
     folder = scratch / "bin"
     folder.mkdir(parents=True)
-    for name, module in (("python", ""), ("authserver", " -m authserver"), ("uvicorn", " -m uvicorn")):
+    for name, module in (
+        ("python", ""),
+        ("authserver", " -m authserver"),
+        ("tillit", " -m tillit"),
+        ("uvicorn", " -m uvicorn"),
+    ):
         program = folder / name
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{module} "$@"\n', encoding="utf-8")
         program.chmod(0o755)

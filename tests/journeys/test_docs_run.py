@@ -25,15 +25,15 @@ GUIDES = (
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {
     "back-up-and-restore": "tests/cli/test_effect.py",
-    "be-told-of-changes": "tests/journeys/test_self_service.py",
+    "be-told-of-changes": "tests/compat/test_docs_blocks.py",
     "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
-    "prove-a-delegation": "tests/web/admin/test_delegation_evidence.py",
+    "prove-a-delegation": "tests/compat/test_docs_blocks.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
     "upgrade": "tests/contract/test_upgrade.py",
     "use-an-outside-register": "tests/journeys/test_outside_register.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
-    "use-existing-maskinporten-clients": "tests/compat/test_maskinporten_clients.py",
+    "use-existing-maskinporten-clients": "tests/compat/test_docs_blocks.py",
 }
 
 

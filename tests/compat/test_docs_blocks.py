@@ -1,0 +1,82 @@
+"""The Python of guides that cannot be typed after the tutorial, run as it stands against a real authority."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from google.auth.transport.requests import Request
+from google.oauth2.service_account import Credentials
+
+from authserver.registry import telling
+from tests.support.authority import Authority
+from tests.support.registrar import RegisteredClient
+from tillit import StatementVerifier
+
+UNVERIFIED: Any = {"verify_signature": False}
+GUIDES = Path(__file__).parents[2] / "docs/how-to"
+
+
+def python_of(guide: str) -> list[str]:
+    """The Python blocks of a guide, in order."""
+    text = (GUIDES / f"{guide}.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_a_receiver_of_webhooks_written_as_the_guide_says_knows_our_signature() -> None:
+    """It takes what we signed within five minutes, and neither another body nor an old message."""
+    (block,) = python_of("be-told-of-changes")
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102 - the page must work as it is written
+    signed_by, secret, body = names["signed_by"], "whsec_" + "a" * 43 + "=", b'{"type":"access.changed"}'
+    headers = telling.headers(secret, "hook.7", 1_900_000_000, body)
+    assert signed_by(secret, headers, body, 1_900_000_300)
+    assert not signed_by(secret, headers, body + b" ", 1_900_000_000)
+    assert not signed_by(secret, headers, body, 1_900_000_301)
+
+
+def test_google_auth_works_with_the_claims_that_the_guide_gives(
+    maskinporten: Authority, classic: RegisteredClient
+) -> None:
+    """Credentials made as the guide says get a token."""
+    (block,) = python_of("use-existing-maskinporten-clients")
+    info = {
+        "client_email": classic.id,
+        "private_key": classic.key.pem,
+        "private_key_id": classic.key.kid,
+        "token_uri": f"{maskinporten.issuer}token",
+    }
+    made = Credentials.from_service_account_info(info, scopes=classic.scopes)  # type: ignore[no-untyped-call]
+    text = block.replace("https://your-authority/", maskinporten.issuer).strip()
+    credentials = eval(text, {"credentials": made, "time": time})  # noqa: S307 - the page must work as it is written
+    credentials.refresh(Request())
+    assert credentials.token.count(".") == 2
+
+
+def test_a_delegation_is_signed_and_proven_as_the_guide_says(
+    standard: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The consent says what the authority expects of it, and the verifier names the parties of the statement."""
+    sign, verify = python_of("prove-a-delegation")
+    registry = standard.registry
+    scope = registry.scope(delegable=True)
+    giver, supplier = registry.client(scope), registry.organisation()
+    delegation = registry.delegate(giver.orgno, supplier, scope)
+    statement = registry.statement(delegation)
+    (tmp_path / "key.pem").write_text(giver.key.pem, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"evidence": {"statement": statement}}
+    exec(sign.replace("the-client-id", giver.id).replace("the-kid", giver.key.kid), names)  # noqa: S102 - the same
+    signed, expected = (
+        jwt.decode(text, options=UNVERIFIED) for text in (names["consent"], registry.consent(giver, delegation))
+    )
+    assert {**signed, "iat": 0} == {**expected, "iat": 0}
+    names["document"] = json.dumps({"statement": statement, "consent": None, "consent_key": None})
+    exec(verify.replace("https://authority.example/", standard.issuer), names)  # noqa: S102 - the same
+    assert isinstance(names["verifier"], StatementVerifier)
+    assert capsys.readouterr().out.split()[:2] == [giver.orgno, supplier]
