@@ -40,9 +40,9 @@ class Settings:
 
     `host` and `port` are the public listener; `management_port` serves health and metrics on the loopback address
     unless `management_host` says otherwise. `workers` is the number of processes; in each, `max_concurrent` token
-    requests are worked on at a time and `max_waiting` wait for their turn, and at most `snapshot_records` records of
-    the registry are held in memory. The names that begin with `source_` say as which client, and how, other
-    authorities' registers of delegations are asked.
+    requests are worked on at a time and `max_waiting` wait for their turn, `max_connections` are served, and at most
+    `snapshot_records` records of the registry are held in memory. The names that begin with `source_` say as which
+    client, and how, other authorities' registers of delegations are asked.
     """
 
     issuer: str = "http://localhost:8080/"

@@ -100,7 +100,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await snapshot.refresh()
         await _repeat_epoch(store, redis)
         nodes = SqlNodes(database)
-        admission = FairAdmission(snapshot.held, Bounds(settings.max_concurrent, settings.max_waiting))
+        # A connection holds back one answer at most.
+        bounds = Bounds(settings.max_concurrent, settings.max_waiting, held=settings.max_connections)
+        admission = FairAdmission(snapshot.held, bounds)
         exchange = _exchange(settings, stack, database, redis, snapshot, ring, admission=admission)
         await run(stack, snapshot.run_poll(_POLL_SECONDS))
         await run(stack, every(_POLL_SECONDS, lambda: _repeat_epoch(store, redis)))
