@@ -1,6 +1,6 @@
 """Get access tokens from an authority with `TokenClient`, and validate them with `TokenValidator`."""
 
-from tillit import signers
+from tillit import signers, stores
 from tillit.access_errors import (
     AccessError,
     Challenge,
@@ -32,7 +32,7 @@ from tillit.jwks import JwksSource, JwksStatus
 from tillit.signers import Signer
 from tillit.statements import StatementVerifier, sign_consent, verify_statement
 from tillit.status_lists import StatusLists, StatusUnavailable
-from tillit.store import MemoryStore, TokenStore
+from tillit.stores import Encrypted, FileStore, MemoryStore, RedisStore, TokenStore
 from tillit.validator import TokenValidator, check_access
 from tillit.version import __version__
 
@@ -51,7 +51,9 @@ __all__ = [
     "ConfigError",
     "DelegationStatement",
     "Discovery",
+    "Encrypted",
     "Evidence",
+    "FileStore",
     "InsufficientScope",
     "InvalidRequest",
     "InvalidStatement",
@@ -65,6 +67,7 @@ __all__ = [
     "MissingToken",
     "Organisation",
     "Policy",
+    "RedisStore",
     "RefreshPolicy",
     "Rejected",
     "RetryPolicy",
@@ -90,5 +93,6 @@ __all__ = [
     "check_access",
     "sign_consent",
     "signers",
+    "stores",
     "verify_statement",
 ]

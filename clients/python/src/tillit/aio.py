@@ -22,8 +22,10 @@ from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
 from tillit.errors import Throttled, TillitError, TokenError, Unavailable
 from tillit.signers import LocalSigner
-from tillit.store import TokenStore
+from tillit.stores.memory import MemoryStore
+from tillit.stores.protocol import TokenStore
 from tillit.transport import AsyncTransport, Unreachable, afetch_metadata
+from tillit.turns import ain_turn
 
 
 class AsyncTokenClient(TokenClientBase):
@@ -37,7 +39,7 @@ class AsyncTokenClient(TokenClientBase):
         config: ClientConfig,
         *,
         http: httpx2.AsyncClient | None = None,
-        store: TokenStore | None = None,
+        store: TokenStore | MemoryStore | None = None,
         refresh: RefreshPolicy | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
@@ -74,17 +76,28 @@ class AsyncTokenClient(TokenClientBase):
         try:
             if not force:
                 self._raise_remembered(key)
-            return await self._flights.arun(key, lambda: self._fetch(key, wanted, held), self._wait(deadline))
+            return await self._flights.arun(
+                key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
+            )
         except (Throttled, Unavailable):
             if held is None or force or held.expires_in() <= 0:
                 raise
             return held
 
-    async def _fetch(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
-        """Fetch and keep a token, unless somebody did since `seen` was read from the store."""
+    async def _fetch(
+        self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None = None, *, force: bool = False
+    ) -> Token:
+        """Get and keep a token, unless somebody did since `seen` was read: here, or where the store is shared."""
         held = self._newer(key, seen)
         if held is not None:
             return held
+        turn = self._turn(key, request, seen, deadline, force=force)
+        if turn is None:
+            return await self._obtain(key, request, seen)
+        return self._keep(key, await ain_turn(turn, lambda: self._obtain(key, request, seen)))
+
+    async def _obtain(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
+        """Ask the authority for a token, as often as the policy has it, and keep it."""
         attempts = self._attempts()
         try:
             async for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):

@@ -18,11 +18,16 @@ from tillit.core.refresh import Freshness, RefreshPolicy
 from tillit.core.request import TokenRequest, cache_key
 from tillit.core.response import Reply, read_reply
 from tillit.core.retry import Attempts, RetryPolicy
+from tillit.core.stored_token import StoredToken
 from tillit.core.token import Token
 from tillit.errors import ConfigError, Rejected, Throttled, TokenError, Unavailable
 from tillit.flights import Flights
 from tillit.refusals import Refusals
-from tillit.store import MemoryStore, TokenStore
+from tillit.shared import SharedTokens
+from tillit.stores.address import open_store
+from tillit.stores.memory import MemoryStore
+from tillit.stores.protocol import Stored, TokenStore
+from tillit.turns import Turn, TurnTimes
 
 logger = logging.getLogger("tillit")
 
@@ -36,19 +41,21 @@ class TokenClientBase:
         self,
         config: ClientConfig,
         *,
-        store: TokenStore | None = None,
+        store: TokenStore | MemoryStore | None = None,
         refresh: RefreshPolicy | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.config = config
-        self._store: TokenStore = MemoryStore() if store is None else store
+        self._store = store if isinstance(store, MemoryStore) else MemoryStore()
         self._refresh = refresh or RefreshPolicy()
         self._retry = retry or RetryPolicy()
         self._clock: Clock = clock or SystemClock()
+        self._shared = self._share(store)
         self._flights: Flights[Token] = Flights()
         self._refusals = Refusals()
         self._renewals: dict[str, float] = {}
+        self._unwanted: dict[str, Token] = {}
         self._random = random.SystemRandom()
         self._where = config.where
         self._closed = False
@@ -56,13 +63,62 @@ class TokenClientBase:
         self._looked_up: dict[TokenRequest | str | None, tuple[TokenRequest, str]] = {}
 
     def peek(self, request: TokenRequest | str | Iterable[str] | None = None) -> Token | None:
-        """The cached token for `request` if it has not expired. Sends nothing. Raises ConfigError."""
+        """The token this process holds for `request`, if it has not expired. Sends nothing. Raises ConfigError."""
         token = self._store.get(self._look_up(request)[1])
         return token if token is not None and token.expires_in() > 0 else None
 
     def invalidate(self, token: Token) -> None:
-        """Forget `token`, unless a newer one has already taken its place."""
-        self._store.drop(self._key(token.request), token)
+        """Forget `token`, unless a newer one has already taken its place.
+
+        From a store that is shared it is removed by the next call that wants its like.
+        """
+        key = self._key(token.request)
+        self._store.drop(key, token)
+        if self._shared is not None:
+            while len(self._unwanted) >= _LOOKED_UP:
+                del self._unwanted[next(iter(self._unwanted))]
+            self._unwanted[key] = token
+
+    def _share(self, store: TokenStore | MemoryStore | None) -> SharedTokens | None:
+        if store is None:
+            store = open_store(self.config.token_cache, self.config.token_cache_key)
+        if store is None or isinstance(store, MemoryStore):
+            return None
+        return SharedTokens(store, self._from_store)
+
+    def _from_store(self, told: StoredToken, found: Stored, request: TokenRequest) -> Token | None:
+        """A token that another process put. When it is renewed is this process's own throw of the dice."""
+        age = told.age(self._clock.time(), found.ttl)
+        if age is None:
+            return None
+        return Token(
+            value=told.value,
+            scopes=told.scopes,
+            request=request,
+            lifetime=told.lifetime,
+            clock=self._clock,
+            obtained=self._clock.monotonic() - age,
+            obtained_wall=told.obtained,
+            renew_age=self._refresh.renew_age(told.lifetime, self._random.uniform(-1, 1)),
+        )
+
+    def _turn(
+        self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None, *, force: bool
+    ) -> Turn | None:
+        """This client's turn at the store it shares; None if it shares none."""
+        if self._shared is None:
+            return None
+        unwanted = self._unwanted.get(key)
+        return Turn(
+            self._shared,
+            key,
+            request,
+            usable=lambda token: self._judge(token) is not Freshness.SPENT,
+            known={token.value for token in (seen, unwanted) if token is not None},
+            unwanted=unwanted,
+            force=force,
+            times=TurnTimes.of(self._retry, deadline),
+        )
 
     def _make_key(self, request: TokenRequest) -> str:
         # Not `_where`: that becomes an Authority once it is looked up, and the key must not change then.
@@ -160,6 +216,7 @@ class TokenClientBase:
         self._store.put(key, token)
         self._refusals.forget(key)
         self._renewals.pop(key, None)
+        self._unwanted.pop(key, None)
         return token
 
     def _note_failure(self, key: str, error: TokenError, seen: Token | None) -> None:

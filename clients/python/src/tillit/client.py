@@ -19,8 +19,10 @@ from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
 from tillit.errors import ConfigError, Throttled, TillitError, TokenError, Unavailable
-from tillit.store import TokenStore
+from tillit.stores.memory import MemoryStore
+from tillit.stores.protocol import TokenStore
 from tillit.transport import Transport, Unreachable, fetch_metadata
+from tillit.turns import in_turn
 
 
 class TokenClient(TokenClientBase):
@@ -34,7 +36,7 @@ class TokenClient(TokenClientBase):
         config: ClientConfig,
         *,
         http: httpx2.Client | None = None,
-        store: TokenStore | None = None,
+        store: TokenStore | MemoryStore | None = None,
         refresh: RefreshPolicy | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
@@ -72,17 +74,28 @@ class TokenClient(TokenClientBase):
         try:
             if not force:
                 self._raise_remembered(key)
-            return self._flights.run(key, lambda: self._fetch(key, wanted, held), self._wait(deadline))
+            return self._flights.run(
+                key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
+            )
         except (Throttled, Unavailable):
             if held is None or force or held.expires_in() <= 0:
                 raise
             return held
 
-    def _fetch(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
-        """Fetch and keep a token, unless somebody did since `seen` was read from the store."""
+    def _fetch(
+        self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None = None, *, force: bool = False
+    ) -> Token:
+        """Get and keep a token, unless somebody did since `seen` was read: here, or where the store is shared."""
         held = self._newer(key, seen)
         if held is not None:
             return held
+        turn = self._turn(key, request, seen, deadline, force=force)
+        if turn is None:
+            return self._obtain(key, request, seen)
+        return self._keep(key, in_turn(turn, lambda: self._obtain(key, request, seen)))
+
+    def _obtain(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
+        """Ask the authority for a token, as often as the policy has it, and keep it."""
         attempts = self._attempts()
         try:
             for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):

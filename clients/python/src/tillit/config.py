@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tillit import signers
@@ -13,6 +13,7 @@ from tillit.core.authority import Authority, Discovery
 from tillit.core.request import TokenRequest
 from tillit.errors import ConfigError
 from tillit.signers import Signer
+from tillit.stores.address import check_address
 
 PREFIX: Final = "TILLIT_"
 FALLBACK_PREFIX: Final = "MASKINPORTEN_"
@@ -30,6 +31,8 @@ VARIABLES: Final = (
     "TOKEN_ENDPOINT",
     "JWKS_URI",
     "ALLOW_HTTP",
+    "TOKEN_CACHE",
+    "TOKEN_CACHE_KEY",
 )
 
 
@@ -39,7 +42,8 @@ class ClientConfig:
 
     `authority` is an Authority, a Discovery, or the issuer as text, which is then looked up at first use.
     `default` is asked for when a call names no scopes; its `consumer_org` and `resource` also hold for calls that
-    name scopes only. `assertion_lifetime` is in seconds, 10 to 120. Raises ConfigError.
+    name scopes only. `assertion_lifetime` is in seconds, 10 to 120. `token_cache` is where processes share tokens and
+    `token_cache_key` what they are encrypted with there, both as `stores.open_store` reads them. Raises ConfigError.
     """
 
     authority: Authority | Discovery | str
@@ -49,6 +53,8 @@ class ClientConfig:
     consumer_org: str | None = None
     resource: str | None = None
     assertion_lifetime: int = MAX_LIFETIME
+    token_cache: str | None = field(default=None, repr=False)
+    token_cache_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.client_id:
@@ -57,6 +63,7 @@ class ClientConfig:
             raise ConfigError(f"assertion_lifetime must be 10 to {MAX_LIFETIME} seconds")
         if isinstance(self.where, Authority) and self.where.token_endpoint is None:
             raise ConfigError("the authority has no token_endpoint")
+        check_address(self.token_cache, self.token_cache_key)
         # A bad default is a fault of the configuration: say so now, not at the first call.
         TokenRequest(self.default_scopes or ("x",), self.resource, self.consumer_org)
 
@@ -71,7 +78,8 @@ class ClientConfig:
 
         `CLIENT_ID`; one of `CLIENT_JWK`, `PRIVATE_KEY` and `PRIVATE_KEY_PATH`, each in any form `signers.from_text`
         reads, with `KID` where the key does not bear it; one of `WELL_KNOWN_URL`, `ISSUER`, and `ISSUER` with
-        `TOKEN_ENDPOINT`; optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`.
+        `TOKEN_ENDPOINT`; optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`, and
+        `TOKEN_CACHE` (`memory`, `file:/a/directory` or `redis://…`) with `TOKEN_CACHE_KEY`.
         Raises ConfigError with all faults at once, naming variables and never values.
         """
         source = os.environ if environ is None else environ
@@ -110,6 +118,8 @@ class _Reader:
                 default_scopes=tuple((self._get("SCOPES") or "").split()),
                 consumer_org=self._get("CONSUMER_ORG"),
                 resource=self._get("RESOURCE"),
+                token_cache=self._get("TOKEN_CACHE"),
+                token_cache_key=self._get("TOKEN_CACHE_KEY"),
             )
         except ConfigError as error:
             raise ConfigError(f"{self._prefix}*: {error}") from None

@@ -1,32 +1,18 @@
-"""Where tokens are kept between calls."""
+"""The tokens of one process."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 from tillit.core.token import Token
 from tillit.errors import ConfigError
 from tillit.forksafe import ForkSafeLock
 
 
-class TokenStore(Protocol):
-    """Tokens by cache key. Consulted on every call, so it answers from memory; it must be safe to call from threads."""
-
-    def get(self, key: str) -> Token | None:
-        """The token kept under `key`, whatever its age."""
-        ...
-
-    def put(self, key: str, token: Token) -> None:
-        """Keep `token` under `key` in place of what was there."""
-        ...
-
-    def drop(self, key: str, token: Token) -> None:
-        """Remove `token` from `key`, unless another has taken its place (compare and drop)."""
-        ...
-
-
 class MemoryStore:
-    """Up to `capacity` tokens in this process; the oldest make room. Clients may share one."""
+    """Up to `capacity` tokens in this process; the oldest make room. Clients may share one.
+
+    Every client has one, in front of the store that processes share if there is such a store, so that a token that is
+    held costs no more than a look into a dictionary. What it holds stays good in a forked child.
+    """
 
     def __init__(self, capacity: int = 10_000) -> None:
         if capacity < 1:

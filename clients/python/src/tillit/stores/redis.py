@@ -1,0 +1,82 @@
+"""Tokens in Redis or Valkey, for processes on many machines."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from tillit.errors import ConfigError
+from tillit.stores.protocol import Stored
+
+if TYPE_CHECKING:
+    import redis
+
+_SECONDS: Final = 1.0
+# Only the one who set it removes it: the lock may have run out and be another's, the token may have been replaced.
+_COMPARE_AND_DELETE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class RedisStore:
+    """Tokens under `prefix` and the key, in a server given by address or as a `redis.Redis` (not of redis.asyncio).
+
+    With an address, connecting and answering may take a second each. Works for both clients: the async one calls it
+    in threads. Its errors are those of the redis package. Needs the extra `redis`. Raises ConfigError.
+    """
+
+    def __init__(self, server: str | redis.Redis, *, prefix: str = "tillit:") -> None:
+        self._server: Any = _connect(server) if isinstance(server, str) else server
+        self._prefix = prefix
+
+    def get(self, key: str) -> Stored | None:
+        """What was put under `key`, and how long the server will keep it."""
+        with self._server.pipeline(transaction=False) as pipe:
+            blob, left = pipe.get(self._prefix + key).pttl(self._prefix + key).execute()
+        return None if blob is None or left < 0 else Stored(blob, left / 1000)
+
+    def put(self, key: str, blob: bytes, ttl: float) -> None:
+        """Keep `blob` under `key` for `ttl` seconds."""
+        self._server.set(self._prefix + key, blob, px=_milliseconds(ttl))
+
+    def drop(self, key: str, blob: bytes) -> None:
+        """Remove `blob` from `key`, unless something else has taken its place."""
+        self._server.eval(_COMPARE_AND_DELETE, 1, self._prefix + key, blob)
+
+    def lock(self, key: str, ttl: float) -> _RedisLease | None:
+        """The lock of `key` for `ttl` seconds, or None while another holds it."""
+        name, mark = f"{self._prefix}{key}:lock", secrets.token_bytes(16)
+        if self._server.set(name, mark, nx=True, px=_milliseconds(ttl)):
+            return _RedisLease(self._server, name, mark)
+        return None
+
+    def __repr__(self) -> str:
+        return f"RedisStore(prefix={self._prefix!r})"
+
+
+class _RedisLease:
+    def __init__(self, server: Any, name: str, mark: bytes) -> None:
+        self._server, self._name, self._mark = server, name, mark
+
+    def release(self) -> None:
+        self._server.eval(_COMPARE_AND_DELETE, 1, self._name, self._mark)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(int(seconds * 1000), 1)
+
+
+def _connect(address: str) -> redis.Redis:
+    try:
+        import redis  # noqa: PLC0415 - an extra
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("RedisStore needs the extra `redis`: install tillit[redis]") from None
+    try:
+        # One more try, because a connection that was idle may have been closed at the other end.
+        retry = Retry(NoBackoff(), 1)
+        return redis.Redis.from_url(address, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=retry)
+    except ValueError:
+        raise ConfigError("the address of the token cache is not one of Redis") from None
