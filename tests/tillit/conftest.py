@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support import servers
 from tests.tillit.stub import ManualClock, StubAuthority
 from tillit import ClientConfig, RetryPolicy, signers
 
@@ -60,3 +61,10 @@ def config(authority: StubAuthority, keys: Keys) -> ClientConfig:
 @pytest.fixture
 def at_once() -> RetryPolicy:
     return RetryPolicy(attempts=3, base=0.0, cap=0.0)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[servers.ValkeyServer]:
+    """A running Valkey."""
+    with servers.valkey() as server:
+        yield server

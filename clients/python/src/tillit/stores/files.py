@@ -28,16 +28,19 @@ _ABANDONED_AFTER: Final = 3600.0
 class FileStore:
     """One file a token, readable by its owner alone and replaced in one step; locks are those of the operating system.
 
-    The directory is made if it is missing, and refused with ConfigError if others may look into it, if it is another's
-    or if it is a link. A file that cannot be read as a token is as good as none. Locks end with the process that holds
-    them, however it ends. Not for network file systems. Needs the extra `file`.
+    The directory is made if it is missing, and refused with ConfigError if that fails, if others may look into it, if
+    it is another's or if it is a link. A file that cannot be read as a token is as good as none. Locks end with the
+    process that holds them, however it ends. Not for network file systems. Needs the extra `file`.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         _require_filelock()
         self._directory = Path(directory).absolute()
         self._puts = 0
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the directory of the token cache cannot be made ({error.strerror})") from None
         _check_private(self._directory)
 
     def get(self, key: str) -> Stored | None:
