@@ -98,7 +98,7 @@ class SigningKeys:
     `published` says of which algorithms the key is made and shown at once, for nobody can know a key that was not.
     """
 
-    def __init__(self, published: tuple[str, ...] = ("ES256",)) -> None:
+    def __init__(self, published: tuple[str, ...] = ("ES256", "RS256")) -> None:
         self._published = published
         self._current: dict[str, KeyPair] = {}
         self._earlier: list[KeyPair] = []
