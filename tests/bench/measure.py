@@ -72,8 +72,8 @@ class Measurement:
 
     @property
     def connections(self) -> int:
-        """How many requests are in flight at full load."""
-        return self._plan.connections
+        """How many requests are in flight at full load: the same for each worker, or two would have half a batch each."""
+        return self._plan.connections * self._case.workers
 
     def take(self, subject: Subject) -> Figures:
         """Take every figure of a server that has just started. Raises LoadError."""
