@@ -72,7 +72,7 @@ class Measurement:
 
     @property
     def connections(self) -> int:
-        """How many requests are in flight at full load: the same for each worker, or two would have half a batch each."""
+        """How many requests are in flight at full load: as many a worker, or two would have half a batch each."""
         return self._plan.connections * self._case.workers
 
     def take(self, subject: Subject) -> Figures:
