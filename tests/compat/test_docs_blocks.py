@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
 import time
@@ -19,13 +21,15 @@ from tests.support.registrar import RegisteredClient
 from tillit import StatementVerifier
 
 UNVERIFIED: Any = {"verify_signature": False}
-GUIDES = Path(__file__).parents[2] / "docs/how-to"
+ROOT = Path(__file__).parents[2]
+GUIDES = ROOT / "docs/how-to"
+README = ROOT / "clients/python/README.md"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def python_of(guide: str) -> list[str]:
     """The Python blocks of a guide, in order."""
-    text = (GUIDES / f"{guide}.md").read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return BLOCK.findall((GUIDES / f"{guide}.md").read_text(encoding="utf-8"))
 
 
 def test_a_receiver_of_webhooks_written_as_the_guide_says_knows_our_signature() -> None:
@@ -80,3 +84,30 @@ def test_a_delegation_is_signed_and_proven_as_the_guide_says(
     exec(verify.replace("https://authority.example/", standard.issuer), names)  # noqa: S102 - the same
     assert isinstance(names["verifier"], StatementVerifier)
     assert capsys.readouterr().out.split()[:2] == [giver.orgno, supplier]
+
+
+@pytest.mark.anyio
+async def test_the_library_does_what_its_readme_shows(
+    standard: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every block of the library's README runs, one after the other, for a client with the settings it names."""
+    registry = standard.registry
+    scope = registry.scope("x:read", delegable=True, audience="https://api.example.no/")
+    client = registry.granted_client(scope)
+    registry.grant(scope, registry.organisation("991825827"))
+    delegation = registry.delegate("991825827", client.orgno, scope)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TILLIT_CLIENT_ID", client.id)
+    monkeypatch.setenv("TILLIT_PRIVATE_KEY", client.key.pem)
+    monkeypatch.setenv("TILLIT_KID", client.key.kid)
+    monkeypatch.setenv("TILLIT_ISSUER", standard.issuer)
+    names: dict[str, Any] = {"document": json.dumps({"statement": registry.statement(delegation)})}
+    text = README.read_text(encoding="utf-8").replace("http://localhost:8080/", standard.issuer)
+    for number, block in enumerate(BLOCK.findall(text)):
+        code = compile(block, f"block {number} of the README", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        # Compiled so, a block that awaits is a coroutine when it is evaluated.
+        if code.co_flags & inspect.CO_COROUTINE:
+            await eval(code, names)  # noqa: S307 - the page must work as it is written
+        else:
+            exec(code, names)  # noqa: S102 - the same
+    assert names["proven"].supplier.number == client.orgno
