@@ -21,6 +21,7 @@ GUIDES = (
     "delegate-to-a-supplier",
     "protect-an-api-with-fastapi",
     "run-on-postgresql",
+    "share-tokens-between-processes",
 )
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {
