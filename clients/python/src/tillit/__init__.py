@@ -5,10 +5,13 @@ from tillit.access_errors import (
     AccessError,
     Challenge,
     InsufficientScope,
+    InvalidProof,
     InvalidRequest,
     InvalidToken,
     KeysUnavailable,
     MissingToken,
+    NonceWanted,
+    StatusListUnavailable,
 )
 from tillit.aio import AsyncTokenClient
 from tillit.bearer import bearer_token
@@ -20,6 +23,7 @@ from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.authority import Authority, Discovery
 from tillit.core.jwks_cache import JwksLimits
 from tillit.core.policy import NO_AUDIENCE, Policy
+from tillit.core.presented import Presented
 from tillit.core.refresh import RefreshPolicy
 from tillit.core.request import TokenRequest
 from tillit.core.requirements import AllOf, AnyOf
@@ -55,6 +59,7 @@ __all__ = [
     "Evidence",
     "FileStore",
     "InsufficientScope",
+    "InvalidProof",
     "InvalidRequest",
     "InvalidStatement",
     "InvalidToken",
@@ -65,8 +70,10 @@ __all__ = [
     "MalformedResponse",
     "MemoryStore",
     "MissingToken",
+    "NonceWanted",
     "Organisation",
     "Policy",
+    "Presented",
     "RedisStore",
     "RefreshPolicy",
     "Rejected",
@@ -75,6 +82,7 @@ __all__ = [
     "StatementVerifier",
     "Status",
     "StatusList",
+    "StatusListUnavailable",
     "StatusLists",
     "StatusReference",
     "StatusUnavailable",

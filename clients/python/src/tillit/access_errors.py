@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tillit.errors import TillitError
@@ -29,25 +29,40 @@ class Challenge:
 class AccessError(TillitError):
     """The request is not served. The message is for the provider's log; `description` is what the caller may know.
 
-    Neither ever holds the token or a part of it.
+    Neither ever holds the token or a part of it. `scheme` is that of the credentials which were refused.
     """
 
+    scheme = "Bearer"
     status = 401
     code = ""
     description = ""
 
-    def challenge(self, realm: str | None = None) -> Challenge:
-        """The answer to give, with `WWW-Authenticate` as RFC 6750 section 3 wants it."""
-        parameters = {} if realm is None else {"realm": realm}
+    def challenge(self, realm: str | None = None, *, dpop_algorithms: Sequence[str] = ()) -> Challenge:
+        """The answer to give, with `WWW-Authenticate` as RFC 6750 section 3 and RFC 9449 section 7.1 want it.
+
+        `dpop_algorithms` are those of DPoP proofs, where the API takes any; `TokenValidator.challenge` knows them.
+        """
+        about = {"realm": realm} if realm is not None else {}
         if self.code:
-            parameters |= {"error": self.code, "error_description": self.description}
-        parameters |= self._parameters()
-        rendered = ", ".join(f'{name}="{_NOT_QUOTABLE.sub(" ", value)}"' for name, value in parameters.items())
+            about |= {"error": self.code, "error_description": self.description}
+        about |= self._parameters()
+        algs = {"algs": " ".join(dpop_algorithms)} if dpop_algorithms else {}
+        challenges = [_rendered("DPoP", about | algs)] if self.scheme == "DPoP" else [_rendered("Bearer", about)]
+        if algs and self.scheme != "DPoP":
+            challenges.append(_rendered("DPoP", algs))
         body = {"error": self.code or "unauthorized", "error_description": self.description}
-        return Challenge(self.status, {"WWW-Authenticate": f"Bearer {rendered}".strip()}, body)
+        return Challenge(self.status, {"WWW-Authenticate": ", ".join(challenges)} | self._headers(), body)
 
     def _parameters(self) -> dict[str, str]:
         return {}
+
+    def _headers(self) -> dict[str, str]:
+        return {}
+
+
+def _rendered(scheme: str, parameters: Mapping[str, str]) -> str:
+    quoted = ", ".join(f'{name}="{_NOT_QUOTABLE.sub(" ", value)}"' for name, value in parameters.items())
+    return f"{scheme} {quoted}".strip()
 
 
 class MissingToken(AccessError):
@@ -73,6 +88,28 @@ class InvalidToken(AccessError):
         super().__init__(message)
         self.expired = expired
         self.description = "The access token has expired." if expired else "The access token is not valid here."
+
+
+class InvalidProof(AccessError):
+    """The DPoP proof of the request is missing, or not one for this request and this token: 401 (RFC 9449)."""
+
+    scheme = "DPoP"
+    code = "invalid_dpop_proof"
+    description = "The DPoP proof is not valid for this request."
+
+
+class NonceWanted(InvalidProof):
+    """The proof must hold `nonce`, which goes with the answer: 401, and the client asks once more (RFC 9449)."""
+
+    code = "use_dpop_nonce"
+    description = "The DPoP proof must hold the nonce that this API gives."
+
+    def __init__(self, message: str = "", *, nonce: str = "") -> None:
+        super().__init__(message)
+        self.nonce = nonce
+
+    def _headers(self) -> dict[str, str]:
+        return {"DPoP-Nonce": self.nonce, "Cache-Control": "no-store"}
 
 
 class InsufficientScope(AccessError):
@@ -105,8 +142,12 @@ class KeysUnavailable(AccessError):
         super().__init__(message)
         self.retry_after = retry_after
 
-    def challenge(self, realm: str | None = None) -> Challenge:  # noqa: ARG002 - there is no challenge to name it in
+    def challenge(self, realm: str | None = None, *, dpop_algorithms: Sequence[str] = ()) -> Challenge:  # noqa: ARG002 - there is no challenge to name them in
         """503 with Retry-After; no challenge, for there is nothing the caller could do better."""
         seconds = max(1, math.ceil(self.retry_after))
         body = {"error": self.code, "error_description": self.description}
         return Challenge(self.status, {"Retry-After": str(seconds)}, body)
+
+
+class StatusListUnavailable(KeysUnavailable):
+    """The status of the token cannot be had, so that it is not known to be good: 503, never 401."""

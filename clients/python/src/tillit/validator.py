@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypeAlias
 
-from tillit.access_errors import InsufficientScope, InvalidToken
+from tillit.access_errors import AccessError, Challenge, InsufficientScope, InvalidToken, MissingToken
 from tillit.clock import Clock, SystemClock
 from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.claims import check_claims, holds_during
 from tillit.core.policy import Policy, _NoAudience
+from tillit.core.presented import BEARER, Presented
 from tillit.core.requirements import Requirement
 from tillit.errors import ConfigError
 from tillit.jose import algorithms
@@ -94,6 +95,25 @@ class TokenValidator:
         source = self._source(unverified)
         key = await source.akey(unverified.kid, unverified.alg)
         return self._finish(token, unverified, source, key, require)
+
+    def validate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
+        """The token of a request, proven good and its sender's own: bound tokens too, with the proof they need.
+
+        Raises what `validate` does, and InvalidProof or NonceWanted (401).
+        """
+        if presented.scheme != BEARER:
+            raise MissingToken("DPoP is not taken here")
+        return self.validate(presented.token, require)
+
+    async def avalidate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
+        """The same, awaited."""
+        if presented.scheme != BEARER:
+            raise MissingToken("DPoP is not taken here")
+        return await self.avalidate(presented.token, require)
+
+    def challenge(self, error: AccessError, realm: str | None = None) -> Challenge:
+        """The HTTP answer to a request that is not served: what `error` says, and which proofs are taken here."""
+        return error.challenge(realm)
 
     def forget(self) -> None:
         """Verify every token's signature anew from here on, those seen before included."""
