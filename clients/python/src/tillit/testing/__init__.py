@@ -11,6 +11,7 @@ from tillit.testing.keys import KeyPair, SigningKeys, make_key
 from tillit.testing.refusals import Answer
 from tillit.testing.scenarios import Dropped
 from tillit.testing.tokens import TokenFactory
+from tillit.testing.wrong import WrongToken
 
 __all__ = [
     "Answer",
@@ -23,5 +24,6 @@ __all__ = [
     "Request",
     "SigningKeys",
     "TokenFactory",
+    "WrongToken",
     "make_key",
 ]

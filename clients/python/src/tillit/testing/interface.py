@@ -36,6 +36,11 @@ class AnyAuthority(Protocol):
     """
 
     @property
+    def real(self) -> bool:
+        """Whether it is a process, which any HTTP client reaches, and which has no troubles to order."""
+        ...
+
+    @property
     def issuer(self) -> str:
         """The issuer, with its slash at the end."""
         ...
@@ -149,11 +154,13 @@ class RegisteredClient:
 
     def token_client(self, **settings: Any) -> TokenClient:
         """A `TokenClient` that reaches the authority and reads its clock. `settings` are arguments of TokenClient."""
-        return TokenClient(self.config, **{"http": self.authority.http(), **self._defaults(), **settings})
+        http = None if self.authority.real else self.authority.http()
+        return TokenClient(self.config, **{"http": http, **self._defaults(), **settings})
 
     def async_token_client(self, **settings: Any) -> AsyncTokenClient:
         """The same for asyncio."""
-        return AsyncTokenClient(self.config, **{"http": self.authority.async_http(), **self._defaults(), **settings})
+        http = None if self.authority.real else self.authority.async_http()
+        return AsyncTokenClient(self.config, **{"http": http, **self._defaults(), **settings})
 
     def _defaults(self) -> dict[str, Any]:
         clock = self.authority.clock
@@ -186,9 +193,9 @@ class RegisteredClient:
 
 def make_validator(authority: AnyAuthority, audience: Audience, **policy: Any) -> TokenValidator:
     """A validator of the authority's tokens, on its clock. `policy` are further arguments of `Policy`."""
-    source = JwksSource(
-        authority.endpoints(), http=authority.http(), async_http=authority.async_http(), clock=authority.clock
-    )
+    # Their own connections are closed when they have what they came for; a pool would be left open.
+    http, async_http = (None, None) if authority.real else (authority.http(), authority.async_http())
+    source = JwksSource(authority.endpoints(), http=http, async_http=async_http, clock=authority.clock)
     return TokenValidator(Policy(authority.issuer, audience, **policy), source, clock=authority.clock)
 
 

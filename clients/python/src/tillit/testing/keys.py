@@ -126,7 +126,8 @@ class SigningKeys:
         return {"keys": [key.jwk for key in (*self._current.values(), *self._earlier)]}
 
     def copy(self) -> SigningKeys:
-        """The same keys, rotated on their own from here on."""
+        """The same keys, those published made if they were not, and rotated on their own from here on."""
+        self.jwks()
         twin = SigningKeys(self._published)
         twin._current, twin._earlier = dict(self._current), list(self._earlier)
         return twin

@@ -185,7 +185,7 @@ class RealAuthority:
         self._run("client", "key", "remove", client_id, kid)
 
     def http(self) -> httpx2.Client:
-        """An HTTP client; this authority listens on loopback."""
+        """An HTTP client, to be closed by who asked for it; any other reaches loopback as well."""
         return httpx2.Client(verify=False, trust_env=False)
 
     def async_http(self) -> httpx2.AsyncClient:

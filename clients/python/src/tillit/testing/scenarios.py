@@ -48,7 +48,7 @@ class _Fault:
 
 
 class Scenarios:
-    """The faults that are on. Each method is a context manager; inside one another, the innermost comes first.
+    """The faults that are on. Each method is a context manager; of two, the outer one is nearer to the client.
 
     `times` is how many requests it concerns, None all of them while the block lasts; `on` which endpoint.
     """
@@ -58,9 +58,8 @@ class Scenarios:
 
     def apply(self, endpoint: str, proceed: Proceed) -> Outcome:
         """What comes of a request that `proceed` would answer."""
-        for fault in tuple(self._faults):
-            if fault.take(endpoint):
-                proceed = _bound(fault.change, proceed)
+        for fault in reversed(self._faults):
+            proceed = _bound(fault, endpoint, proceed)
         return proceed()
 
     @contextmanager
@@ -147,8 +146,8 @@ class Scenarios:
             self._faults.remove(fault)
 
 
-def _bound(change: Callable[[Proceed], Outcome], proceed: Proceed) -> Proceed:
-    return lambda: change(proceed)
+def _bound(fault: _Fault, endpoint: str, proceed: Proceed) -> Proceed:
+    return lambda: fault.change(proceed) if fault.take(endpoint) else proceed()
 
 
 def _refusal(reason: str, status: int, retry_after: int | None) -> Answer:

@@ -16,6 +16,7 @@ from tillit.jwks import JwksSource
 from tillit.testing.granting import SHAPES, organisation
 from tillit.testing.keys import SigningKeys
 from tillit.testing.registry import Profile
+from tillit.testing.wrong import WrongToken, wrong_tokens
 from tillit.validator import TokenValidator
 
 CONSUMER: Final = "991825827"
@@ -48,7 +49,7 @@ class TokenFactory:
         self,
         scopes: str | Iterable[str] = "",
         *,
-        consumer: str = CONSUMER,
+        consumer: str | None = CONSUMER,
         supplier: str | None = None,
         audience: str | Iterable[str] | None = None,
         expired: bool = False,
@@ -74,7 +75,7 @@ class TokenFactory:
         self,
         scopes: str | Iterable[str] = "",
         *,
-        consumer: str = CONSUMER,
+        consumer: str | None = CONSUMER,
         supplier: str | None = None,
         audience: str | Iterable[str] | None = None,
         lifetime: int = 600,
@@ -86,7 +87,6 @@ class TokenFactory:
             "iss": self.issuer,
             "client_id": "client-1",
             "client_amr": "private_key_jwt",
-            "consumer": organisation(consumer),
             "scope": scopes if isinstance(scopes, str) else " ".join(scopes),
             "iat": now,
             "exp": now + lifetime,
@@ -95,6 +95,8 @@ class TokenFactory:
         members.update({"sub": "client-1"} if SHAPES[self.profile].rfc9068 else {"token_type": "Bearer"})
         if wanted is not None:
             members["aud"] = wanted if isinstance(wanted, str) else list(wanted)
+        if consumer is not None:
+            members["consumer"] = organisation(consumer)
         if supplier is not None:
             members.update(supplier=organisation(supplier), delegation_source=self.issuer)
         return members
@@ -102,6 +104,10 @@ class TokenFactory:
     def authorization(self, *scopes: str, **terms: Any) -> dict[str, str]:
         """Headers with such a token, for the HTTP client of a test."""
         return {"Authorization": f"Bearer {self(scopes, **terms)}"}
+
+    def wrong(self, scopes: str | Iterable[str], **terms: Any) -> list[WrongToken]:
+        """Tokens that an API must refuse, each wrong in one thing, for an API that takes `self(scopes, **terms)`."""
+        return wrong_tokens(self, scopes, **terms)
 
     @property
     def jwks(self) -> dict[str, Any]:
