@@ -21,6 +21,7 @@ from tillit.clock import Clock, SystemClock
 from tillit.config import ClientConfig
 from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.authority import Authority, Discovery
+from tillit.core.confirmation import Confirmation
 from tillit.core.jwks_cache import JwksLimits
 from tillit.core.policy import NO_AUDIENCE, Policy
 from tillit.core.presented import Presented
@@ -31,10 +32,12 @@ from tillit.core.retry import RetryPolicy
 from tillit.core.statement import DelegationStatement, Evidence, InvalidStatement
 from tillit.core.status_list import Status, StatusList, StatusReference
 from tillit.core.token import Token
+from tillit.dpop_verifier import DpopNonces, DpopVerifier, RecentProofs
 from tillit.errors import ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.jwks import JwksSource, JwksStatus
 from tillit.signers import Signer
 from tillit.statements import StatementVerifier, sign_consent, verify_statement
+from tillit.status_check import StatusCheck
 from tillit.status_lists import StatusLists, StatusUnavailable
 from tillit.stores import Encrypted, FileStore, MemoryStore, RedisStore, TokenStore
 from tillit.validator import TokenValidator, check_access
@@ -53,8 +56,11 @@ __all__ = [
     "ClientConfig",
     "Clock",
     "ConfigError",
+    "Confirmation",
     "DelegationStatement",
     "Discovery",
+    "DpopNonces",
+    "DpopVerifier",
     "Encrypted",
     "Evidence",
     "FileStore",
@@ -74,6 +80,7 @@ __all__ = [
     "Organisation",
     "Policy",
     "Presented",
+    "RecentProofs",
     "RedisStore",
     "RefreshPolicy",
     "Rejected",
@@ -81,6 +88,7 @@ __all__ = [
     "Signer",
     "StatementVerifier",
     "Status",
+    "StatusCheck",
     "StatusList",
     "StatusListUnavailable",
     "StatusLists",

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 from tillit.access_errors import AccessError, Challenge, InsufficientScope, InvalidToken, MissingToken
 from tillit.clock import Clock, SystemClock
 from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.claims import check_claims, holds_during
+from tillit.core.confirmation import check_certificate, check_scheme
 from tillit.core.policy import Policy, _NoAudience
-from tillit.core.presented import BEARER, Presented
+from tillit.core.presented import BEARER, DPOP, Presented
 from tillit.core.requirements import Requirement
+from tillit.dpop_verifier import DpopVerifier
 from tillit.errors import ConfigError
 from tillit.jose import algorithms
 from tillit.jose.algorithms import PublicKey
 from tillit.jose.compact import UnverifiedJwt, read_compact
 from tillit.jose.encoding import MalformedJose
-from tillit.jwks import JwksSource
+from tillit.jwks import JwksSource, JwksStatus
+from tillit.status_check import StatusCheck
 from tillit.verified import Verified, VerifiedTokens
 
 ConsumerPredicate: TypeAlias = Callable[[Organisation], bool]
@@ -34,6 +38,10 @@ class TokenValidator:
     been fetched anew. Scopes are looked at each time. The verdict is the same either way, so the price is memory: the
     claims of recent tokens, personal ones included, stay in this process for up to the life of a token or until
     others take their place. 0 keeps nothing.
+
+    `jwks` is the source of the one issuer's keys, or by issuer the source of each. With `dpop` tokens that are bound to
+    a key are taken from `validate_request`; those bound to a certificate are when it is told the certificate. With
+    `status` tokens are looked up in the status lists that they name, each time.
     """
 
     def __init__(
@@ -43,6 +51,8 @@ class TokenValidator:
         *,
         clock: Clock | None = None,
         cache_size: int = 1024,
+        dpop: DpopVerifier | None = None,
+        status: StatusCheck | None = None,
     ) -> None:
         sources = {next(iter(policy.issuers)): jwks} if isinstance(jwks, JwksSource) else dict(jwks)
         if sources.keys() != policy.issuers:
@@ -50,7 +60,9 @@ class TokenValidator:
         self.policy = policy
         self._sources = sources
         self._clock: Clock = clock or SystemClock()
-        self._verified = VerifiedTokens(cache_size)
+        # Bound tokens have a memory of their own, so that no path without proof can find one.
+        self._verified, self._bound = VerifiedTokens(cache_size), VerifiedTokens(cache_size)
+        self._dpop, self._status = dpop, status
 
     @staticmethod
     def for_issuer(
@@ -69,55 +81,63 @@ class TokenValidator:
         return TokenValidator(Policy(issuer, audience), source, clock=clock, cache_size=cache_size)
 
     def validate(self, token: str, require: Requirement | None = None) -> AccessToken:
-        """The token, proven good now, and good for `require`.
+        """The token, proven good now, and good for `require`. One that is bound to a key is refused: it needs proof.
 
         Raises InvalidToken (401), InsufficientScope (403) or KeysUnavailable (503).
         """
-        now = int(self._clock.time())
-        known = self._verified.recall(token, self.policy, now)
-        # The key is asked for all the same: it may be gone, or have come anew, and asking is what keeps keys fresh.
-        if known is not None and known.source.key(known.kid, known.alg) is known.key:
-            check_access(known.token, require)
-            return known.token
-        unverified = self._read(token)
-        source = self._source(unverified)
-        key = source.key(unverified.kid, unverified.alg)
-        return self._finish(token, unverified, source, key, require)
+        found = self._validated(token, self._verified)
+        if self._status is not None:
+            self._status.check(found)
+        check_access(found, require)
+        return found
 
     async def avalidate(self, token: str, require: Requirement | None = None) -> AccessToken:
-        """The same, awaited. Only a fetch of keys ever suspends it."""
-        now = int(self._clock.time())
-        known = self._verified.recall(token, self.policy, now)
-        if known is not None and await known.source.akey(known.kid, known.alg) is known.key:
-            check_access(known.token, require)
-            return known.token
-        unverified = self._read(token)
-        source = self._source(unverified)
-        key = await source.akey(unverified.kid, unverified.alg)
-        return self._finish(token, unverified, source, key, require)
+        """The same, awaited. Only a fetch of keys, or of a status list, ever suspends it."""
+        found = await self._avalidated(token, self._verified)
+        if self._status is not None:
+            await self._status.acheck(found)
+        check_access(found, require)
+        return found
 
     def validate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
         """The token of a request, proven good and its sender's own: bound tokens too, with the proof they need.
 
         Raises what `validate` does, and InvalidProof or NonceWanted (401).
         """
-        if presented.scheme != BEARER:
-            raise MissingToken("DPoP is not taken here")
-        return self.validate(presented.token, require)
+        with _of_scheme(presented):
+            if self._is_plain(presented):
+                return self.validate(presented.token, require)
+            found = self._validated(presented.token, self._bound)
+            self._check_binding(found, presented)
+            if self._status is not None:
+                self._status.check(found)
+            check_access(found, require)
+            return found
 
     async def avalidate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
         """The same, awaited."""
-        if presented.scheme != BEARER:
-            raise MissingToken("DPoP is not taken here")
-        return await self.avalidate(presented.token, require)
+        with _of_scheme(presented):
+            if self._is_plain(presented):
+                return await self.avalidate(presented.token, require)
+            found = await self._avalidated(presented.token, self._bound)
+            self._check_binding(found, presented)
+            if self._status is not None:
+                await self._status.acheck(found)
+            check_access(found, require)
+            return found
 
     def challenge(self, error: AccessError, realm: str | None = None) -> Challenge:
         """The HTTP answer to a request that is not served: what `error` says, and which proofs are taken here."""
-        return error.challenge(realm)
+        return error.challenge(realm, dpop_algorithms=() if self._dpop is None else self._dpop.algorithms)
 
     def forget(self) -> None:
         """Verify every token's signature anew from here on, those seen before included."""
         self._verified.forget()
+        self._bound.forget()
+
+    def status(self) -> Mapping[str, JwksStatus]:
+        """By issuer, what is known of its keys; for readiness probes. Asks nobody."""
+        return {issuer: source.status() for issuer, source in self._sources.items()}
 
     def warm(self) -> None:
         """Fetch the keys before the first request. Does not raise when the authority is away."""
@@ -128,6 +148,42 @@ class TokenValidator:
         """The same, awaited."""
         for source in self._sources.values():
             await source.awarm()
+
+    def _validated(self, token: str, memory: VerifiedTokens) -> AccessToken:
+        known = memory.recall(token, self.policy, int(self._clock.time()))
+        # The key is asked for all the same: it may be gone, or have come anew, and asking is what keeps keys fresh.
+        if known is not None and known.source.key(known.kid, known.alg) is known.key:
+            return known.token
+        unverified = self._read(token)
+        source = self._source(unverified)
+        return self._finish(token, unverified, source, source.key(unverified.kid, unverified.alg), memory)
+
+    async def _avalidated(self, token: str, memory: VerifiedTokens) -> AccessToken:
+        known = memory.recall(token, self.policy, int(self._clock.time()))
+        if known is not None and await known.source.akey(known.kid, known.alg) is known.key:
+            return known.token
+        unverified = self._read(token)
+        source = self._source(unverified)
+        return self._finish(token, unverified, source, await source.akey(unverified.kid, unverified.alg), memory)
+
+    def _is_plain(self, presented: Presented) -> bool:
+        """Whether nothing is presented but a bearer token, and nothing else is asked for."""
+        if presented.scheme == DPOP and self._dpop is None:
+            raise MissingToken("DPoP is not taken here")
+        must_prove = self._dpop is not None and self._dpop.required
+        return presented.scheme == BEARER and presented.client_certificate is None and not must_prove
+
+    def _check_binding(self, token: AccessToken, presented: Presented) -> None:
+        bound = token.confirmation
+        check_scheme(bound, presented)
+        if bound is not None:
+            check_certificate(bound, presented.client_certificate)
+        if self._dpop is None:
+            return
+        if bound is not None and bound.jkt is not None:
+            self._dpop.verify(presented, bound.jkt, int(self._clock.time()))
+        elif self._dpop.required:
+            raise InvalidToken("the token is not bound to a key, as tokens must be here")
 
     def _read(self, token: str) -> UnverifiedJwt:
         try:
@@ -149,7 +205,7 @@ class TokenValidator:
         return source
 
     def _finish(
-        self, text: str, unverified: UnverifiedJwt, source: JwksSource, key: PublicKey, require: Requirement | None
+        self, text: str, unverified: UnverifiedJwt, source: JwksSource, key: PublicKey, memory: VerifiedTokens
     ) -> AccessToken:
         kid, alg, policy = unverified.kid, unverified.alg, self.policy
         if not algorithms.verify(alg, key, unverified.signing_input, unverified.signature):
@@ -157,11 +213,23 @@ class TokenValidator:
         # The clock is read again: a fetch of keys may have taken a while.
         now = int(self._clock.time())
         token = check_claims(unverified.claims, unverified.typ, policy, now)
-        if self._verified.capacity:
-            verdict = Verified(token, source, kid, alg, key, policy, holds_during(token, policy))
-            self._verified.keep(text, verdict, now)
-        check_access(token, require)
+        # Refused before it is remembered, so that nothing in the memory of plain tokens needs a second look.
+        if token.confirmation is not None and memory is self._verified:
+            raise InvalidToken("the token is bound to a key, and came without proof of possession")
+        if memory.capacity:
+            memory.keep(text, Verified(token, source, kid, alg, key, policy, holds_during(token, policy)), now)
         return token
+
+
+@contextmanager
+def _of_scheme(presented: Presented) -> Iterator[None]:
+    """Refusals say which scheme they refuse."""
+    try:
+        yield
+    except AccessError as error:
+        if presented.scheme == DPOP:
+            error.scheme = DPOP
+        raise
 
 
 def check_access(

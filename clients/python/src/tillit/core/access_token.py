@@ -7,6 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from tillit.core.confirmation import Confirmation
+
 ISO6523 = "iso6523-actorid-upis"
 
 
@@ -76,7 +78,7 @@ class AccessToken:
     `consumer` is the organisation that was granted access; `supplier` the one that asks in its name, if any, under a
     delegation registered at `delegation_source`. When the delegation was handed on, `delegation_chain` names everybody
     it went through, from the consumer's first supplier to `supplier`; otherwise it is empty. `client_id` is for logs:
-    access is decided on `consumer`.
+    access is decided on `consumer`. `confirmation` is what the token is bound to; the sender has proven to hold it.
     """
 
     issuer: str
@@ -94,6 +96,7 @@ class AccessToken:
     subject: str | None = None
     pid: str | None = field(default=None, repr=False)
     authorization_details: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    confirmation: Confirmation | None = None
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

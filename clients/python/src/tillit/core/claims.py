@@ -7,6 +7,7 @@ from typing import Any
 
 from tillit.access_errors import InvalidToken
 from tillit.core.access_token import AccessToken, Claims, Organisation
+from tillit.core.confirmation import Confirmation
 from tillit.core.policy import AT_JWT, Policy
 
 
@@ -14,14 +15,11 @@ def check_claims(claims: Mapping[str, Any], typ: str | None, policy: Policy, now
     """The token these verified claims make under `policy` at `now` (seconds since the Unix epoch).
 
     `typ` is the header's, which decides the profile: `at+jwt` must have `sub` and `aud`, the other need not.
-    Raises InvalidToken with the reason.
+    That a token is bound is said in its `confirmation`, and is the caller's to prove. Raises InvalidToken.
     """
     issuer = _text(claims, "iss")
     if issuer not in policy.issuers:
         raise InvalidToken("the issuer is not accepted")
-    if "cnf" in claims:
-        # A bound token used as a bearer token is a stolen one until the binding is proven (RFC 9449 section 7.2).
-        raise InvalidToken("the token is bound to a key, which this validator does not check")
     issued_at, expires_at = _check_times(claims, policy, now)
     audience = _check_audience(claims, typ, policy)
     subject = _text(claims, "sub") if typ == AT_JWT else _optional_text(claims, "sub")
@@ -42,6 +40,7 @@ def check_claims(claims: Mapping[str, Any], typ: str | None, policy: Policy, now
         subject=subject,
         pid=_optional_text(claims, "pid"),
         authorization_details=_details(claims),
+        confirmation=Confirmation.parse(claims["cnf"]) if "cnf" in claims else None,
         claims=Claims(claims),
     )
 
