@@ -175,8 +175,8 @@ from tillit import AllOf
 
 
 def test_the_same_against_a_real_one(authority):
-    authority.add_scope("x:read", audience="https://api.example.no/", for_all=True)
-    token = authority.add_client("x:read", granted=False).token_client().get()
+    authority.add_scope("x:read", owner="310000019", audience="https://api.example.no/", for_all=True)
+    token = authority.add_client("x:read", org="310000019", granted=False).token_client().get()
     assert authority.validator("https://api.example.no/").validate(token.value, AllOf("x:read"))
     assert authority.real
 

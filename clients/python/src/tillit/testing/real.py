@@ -40,8 +40,9 @@ def installed() -> str | None:
 class RealAuthority:
     """An `authserver` on loopback, with an SQLite registry below `directory`, for the length of a `with` block.
 
-    What is registered is registered by `authserver` verbs, about a second each, so a test pays for what it needs. It
-    has the system's clock and no troubles to order. Raises ConfigError where the command is missing or does not start.
+    What is registered is registered by `authserver` verbs, one to three seconds each, so a test pays for what it needs.
+    It has the system's clock and no troubles to order. Raises ConfigError where the command is missing or does not
+    start.
     """
 
     real: Final = True
@@ -95,7 +96,7 @@ class RealAuthority:
 
     def add_organisation(self, number: str | None = None, name: str = "An organisation") -> str:
         """Register an organisation, under a new number if none is given; return the number."""
-        wanted = number or next(one for one in self._numbers if one not in self._organisations)
+        wanted = number or self._new_number()
         if wanted not in self._organisations:
             self._run("org", "add", wanted, name)
             self._organisations.add(wanted)
@@ -113,17 +114,19 @@ class RealAuthority:
         token_profile: Profile | None = None,
     ) -> str:
         """Define a scope `prefix:subscope` and return its name. `max_age` is in seconds, 0 the profile's life."""
-        prefix = name.partition(":")[0]
-        if prefix not in self._prefixes:
-            holder = self.add_organisation(owner)
-            self._run("prefix", "add", prefix, holder)
-            self._prefixes[prefix] = holder
-        terms = ["--max-age", str(max_age)] if max_age else []
-        terms += ["--audience", audience] if audience else []
-        terms += ["--token-profile", token_profile] if token_profile else []
-        terms += ["--delegable"] if delegable else []
-        terms += ["--accessible-for-all"] if for_all else []
-        self._run("scope", "add", name, *terms)
+        holder = self._prefixes.setdefault(name.partition(":")[0], owner or self._new_number())
+        record = {
+            "name": name,
+            "owner_orgno": holder,
+            "audience": audience,
+            "delegation_source": self.issuer if delegable else None,
+            "accessible_for_all": for_all,
+            "at_max_age": max_age,
+            "token_profile": token_profile,
+        }
+        # One verb for the scope, its prefix and its owner.
+        self._run("scope", "import", self._file([record]))
+        self._organisations.add(holder)
         self._scopes.add(name)
         return name
 
@@ -148,7 +151,7 @@ class RealAuthority:
         made = client_id or f"client-{secrets.token_hex(4)}"
         named = [word for scope in scopes for word in ("--scope", scope)]
         chosen = ["--profile", profile] if profile else []
-        jwk = self._jwk_file(pair)
+        jwk = self._file(pair.jwk)
         self._run("client", "add", "--org", number, *named, "--client-id", made, "--jwk", jwk, *chosen)
         return RegisteredClient(made, number, scopes, pair, self)
 
@@ -178,7 +181,7 @@ class RealAuthority:
 
     def add_key(self, client_id: str, key: KeyPair) -> None:
         """Register one more key on a client."""
-        self._run("client", "key", "add", client_id, "--jwk", self._jwk_file(key))
+        self._run("client", "key", "add", client_id, "--jwk", self._file(key.jwk))
 
     def remove_key(self, client_id: str, kid: str) -> None:
         """Deactivate a key of a client."""
@@ -217,9 +220,12 @@ class RealAuthority:
             return document if isinstance(document, dict) else {}
         return {}
 
-    def _jwk_file(self, key: KeyPair) -> str:
-        path = self._directory / f"{secrets.token_hex(8)}.jwk.json"
-        path.write_text(json.dumps(key.jwk), encoding="utf-8")
+    def _new_number(self) -> str:
+        return next(one for one in self._numbers if one not in self._organisations)
+
+    def _file(self, document: object) -> str:
+        path = self._directory / f"{secrets.token_hex(8)}.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
         return str(path)
 
     def _answers(self) -> bool:
