@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -57,6 +58,7 @@ class JwksSource:
         self._lock = ForkSafeLock()
         self._flights: Flights[None] = Flights()
         self._clock: Clock = clock or SystemClock()
+        self._random = random.SystemRandom()
         self._http = http
         self._transport = Transport(http)
         self._async_transport = AsyncTransport(async_http)
@@ -101,6 +103,20 @@ class JwksSource:
         """The same, awaited."""
         await self._await_fetch()
         return self.status()
+
+    def refresh(self) -> JwksStatus:
+        """Fetch the keys now, whatever was done a moment ago: for whoever knows they changed. Never raises."""
+        self._ask_again()
+        return self.warm()
+
+    async def arefresh(self) -> JwksStatus:
+        """The same, awaited."""
+        self._ask_again()
+        return await self.awarm()
+
+    def _ask_again(self) -> None:
+        with self._lock:
+            self._cache.ask_again()
 
     def status(self) -> JwksStatus:
         """What is known, without asking anybody."""
@@ -183,7 +199,8 @@ class JwksSource:
         elif reply.status != 304 or self._cache.keys is None:
             raise Unreachable(f"keys: HTTP {reply.status}")
         with self._lock:
-            self._cache.succeeded(keys, reply.headers.get("etag"), _max_age(reply.headers), self._clock.monotonic())
+            now, chance = self._clock.monotonic(), self._random.random()
+            self._cache.succeeded(keys, reply.headers.get("etag"), _max_age(reply.headers), now, chance)
 
     def _note_failure(self, error: Exception) -> None:
         if self._discovery is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx2
@@ -33,16 +33,18 @@ class StatusUnavailable(TillitError):
 class _Kept:
     listed: StatusList
     fresh_until: float
+    rests_until: float = float("-inf")
 
 
 class StatusLists:
     """The status lists that an authority signs with the keys of `jwks`. Safe to share between threads and tasks.
 
     A list is fetched once by however many ask, and asked for again when its `ttl` is over; it is never believed beyond
-    its own end. Up to `capacity` lists are kept. `within` bounds a fetch, in seconds.
+    its own end. Up to `capacity` lists are kept. `within` bounds a fetch, in seconds. While a list cannot be fetched
+    anew, the one there is stands in for up to `max_stale` seconds more, and another fetch waits for `cooldown` seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a setting
         self,
         issuer: str,
         jwks: JwksSource,
@@ -52,15 +54,18 @@ class StatusLists:
         clock: Clock | None = None,
         capacity: int = 16,
         within: float = 5.0,
+        max_stale: float = 0.0,
+        cooldown: float = 5.0,
     ) -> None:
-        if capacity < 1 or within <= 0:
-            raise ConfigError("capacity must be at least 1, within positive")
+        if capacity < 1 or within <= 0 or max_stale < 0 or cooldown < 0:
+            raise ConfigError("capacity must be at least 1, within positive, max_stale and cooldown not negative")
         self._issuer = issuer
         self._jwks = jwks
         self._transport, self._async_transport = Transport(http), AsyncTransport(async_http)
         self._clock: Clock = clock or SystemClock()
         self._capacity = capacity
         self._within = within
+        self._max_stale, self._cooldown = max_stale, cooldown
         self._lock = ForkSafeLock()
         self._kept: dict[str, _Kept] = {}
         self._flights: Flights[StatusList] = Flights()
@@ -73,7 +78,7 @@ class StatusLists:
             try:
                 found = self._flights.run(uri, lambda: self._fetch(uri), 3 * self._within)
             except TillitError as error:
-                raise _unavailable(error) from None
+                found = self._stand_in(uri, error)
         return _at(found, reference.index)
 
     async def astatus(self, reference: StatusReference) -> Status:
@@ -84,15 +89,27 @@ class StatusLists:
             try:
                 found = await self._flights.arun(uri, lambda: self._afetch(uri), 3 * self._within)
             except TillitError as error:
-                raise _unavailable(error) from None
+                found = self._stand_in(uri, error)
         return _at(found, reference.index)
 
     def _fresh(self, uri: str) -> StatusList | None:
         with self._lock:
             kept = self._kept.get(uri)
-        if kept is None or self._clock.monotonic() >= kept.fresh_until:
+        if kept is None or self._clock.monotonic() >= max(kept.fresh_until, kept.rests_until):
             return None
         return kept.listed if kept.listed.is_current(int(self._clock.time())) else None
+
+    def _stand_in(self, uri: str, error: TillitError) -> StatusList:
+        """The old list, after a fetch failed; nobody asks again for a while. Raises StatusUnavailable."""
+        now = self._clock.monotonic()
+        with self._lock:
+            kept = self._kept.get(uri)
+            if kept is not None:
+                end = kept.fresh_until + self._max_stale
+                if now < end and kept.listed.is_current(int(self._clock.time())):
+                    self._kept[uri] = replace(kept, rests_until=min(now + self._cooldown, end))
+                    return kept.listed
+        raise _unavailable(error) from None
 
     def _fetch(self, uri: str) -> StatusList:
         self._check_address(uri)

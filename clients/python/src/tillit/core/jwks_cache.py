@@ -15,7 +15,8 @@ from tillit.jose.algorithms import PublicKey
 from tillit.jose.public_keys import KeySet
 
 _MAX_SOFT_TTL = 3600.0
-_AHEAD = 0.8
+# A renewal begins at 70 to 80 % of the age, each time another, so that processes do not ask in step.
+_AHEAD, _JITTER = 0.8, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class JwksCache:
         self.last_error: str | None = None
         self.fetched_at = 0.0
         self._soft_ttl = limits.soft_ttl
+        self._renew_age = _AHEAD * limits.soft_ttl
         self._may_fetch_at = float("-inf")
         self._failures = 0
         self._unknown: dict[str, float] = {}
@@ -82,14 +84,17 @@ class JwksCache:
             return Plan.FETCH
         if not self.keys.has(kid):
             return Plan.ANSWER if self._unknown.get(kid, now) > now else Plan.FETCH
-        return Plan.RENEW if age >= _AHEAD * self._soft_ttl else Plan.ANSWER
+        return Plan.RENEW if age >= self._renew_age else Plan.ANSWER
 
     def may_fetch(self, now: float) -> bool:
         """Whether the ration allows a fetch."""
         return now >= self._may_fetch_at
 
     def answer(self, kid: str, alg: str, now: float) -> PublicKey:
-        """The key `kid`, bound to `alg`. Raises KeysUnavailable, or InvalidToken when there is no such key."""
+        """The key `kid`, bound to `alg`.
+
+        Raises KeysUnavailable, also while nobody can say whether there is such a key now, else InvalidToken.
+        """
         if self.keys is None or now - self.fetched_at >= self.limits.hard_ttl:
             reason = f"the authority's keys are not known: {self.last_error or 'not fetched yet'}"
             raise KeysUnavailable(reason, retry_after=self._may_fetch_at - now)
@@ -98,6 +103,10 @@ class JwksCache:
             return key.key
         if self.keys.has(kid):
             raise InvalidToken("the key is registered for another algorithm")
+        if self.last_error is not None:
+            # It may be a key that has come since. A 401 would make callers throw away tokens that are good.
+            reason = f"the key id is not known, and the authority's keys cannot be fetched: {self.last_error}"
+            raise KeysUnavailable(reason, retry_after=self._may_fetch_at - now)
         raise InvalidToken("the key id is not known")
 
     def note_absent(self, kid: str, now: float) -> None:
@@ -109,20 +118,28 @@ class JwksCache:
             del self._unknown[next(iter(self._unknown))]
         self._unknown[kid] = now + self.limits.negative_ttl
 
-    def succeeded(self, keys: KeySet | None, etag: str | None, max_age: float | None, now: float) -> None:
-        """A fetch ended well; `keys` is None when they had not changed."""
-        due = self.keys is None or now - self.fetched_at >= _AHEAD * self._soft_ttl
+    def succeeded(
+        self, keys: KeySet | None, etag: str | None, max_age: float | None, now: float, chance: float = 0.0
+    ) -> None:
+        """A fetch ended well; `keys` is None when they had not changed. `chance`, in 0..1, is the jitter's die."""
+        due = self.keys is None or now - self.fetched_at >= self._renew_age
         if keys is not None:
             self.keys, self.etag = keys, etag
         longest = max(self.limits.soft_ttl, min(_MAX_SOFT_TTL, self.limits.hard_ttl))
         self._soft_ttl = min(max(max_age or 0.0, self.limits.soft_ttl), longest)
+        self._renew_age = (_AHEAD - _JITTER * chance) * self._soft_ttl
         # The ration is for fetches that an unknown key id caused; one on schedule must not hide a rotation after it.
         self._may_fetch_at = now if due else now + self.limits.cooldown
         self.fetched_at = now
         self.last_error = None
         self._failures = 0
         if self.keys is not None:
-            self._ready = self.keys, now + _AHEAD * self._soft_ttl
+            self._ready = self.keys, now + self._renew_age
+
+    def ask_again(self) -> None:
+        """Let the next fetch be made whatever the ration says, and forget which key ids were not there."""
+        self._may_fetch_at = float("-inf")
+        self._unknown.clear()
 
     def failed(self, reason: str, now: float) -> None:
         """A fetch failed. What is known stays known."""
