@@ -32,6 +32,8 @@ from tillit.core.retry import RetryPolicy
 from tillit.core.statement import DelegationStatement, Evidence, InvalidStatement
 from tillit.core.status_list import Status, StatusList, StatusReference
 from tillit.core.token import Token
+from tillit.dpop import DpopKey, Prover
+from tillit.dpop_auth import DpopAuth
 from tillit.dpop_verifier import DpopNonces, DpopVerifier, RecentProofs
 from tillit.errors import ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.jwks import JwksSource, JwksStatus
@@ -59,6 +61,8 @@ __all__ = [
     "Confirmation",
     "DelegationStatement",
     "Discovery",
+    "DpopAuth",
+    "DpopKey",
     "DpopNonces",
     "DpopVerifier",
     "Encrypted",
@@ -80,6 +84,7 @@ __all__ = [
     "Organisation",
     "Policy",
     "Presented",
+    "Prover",
     "RecentProofs",
     "RedisStore",
     "RefreshPolicy",

@@ -20,6 +20,7 @@ from tillit.core.response import Reply, read_reply
 from tillit.core.retry import Attempts, RetryPolicy
 from tillit.core.stored_token import StoredToken
 from tillit.core.token import Token
+from tillit.dpop import GrantProofs
 from tillit.errors import ConfigError, Rejected, Throttled, TokenError, Unavailable
 from tillit.flights import Flights
 from tillit.refusals import Refusals
@@ -58,6 +59,8 @@ class TokenClientBase:
         self._unwanted: dict[str, Token] = {}
         self._random = random.SystemRandom()
         self._where = config.where
+        self._proofs = GrantProofs.of(config.dpop_key, self._clock.time, optional=config.dpop_optional)
+        self.prover = self._proofs.prover
         self._closed = False
         self._key = lru_cache(1024)(self._make_key)
         self._looked_up: dict[TokenRequest | str | None, tuple[TokenRequest, str]] = {}
@@ -100,6 +103,7 @@ class TokenClientBase:
             obtained=self._clock.monotonic() - age,
             obtained_wall=told.obtained,
             renew_age=self._refresh.renew_age(told.lifetime, self._random.uniform(-1, 1)),
+            token_type=told.token_type,
         )
 
     def _turn(
@@ -124,9 +128,8 @@ class TokenClientBase:
         # Not `_where`: that becomes an Authority once it is looked up, and the key must not change then.
         where = self.config.where
         address = where.metadata_url if isinstance(where, Discovery) else f"{where.issuer} {where.token_endpoint}"
-        return cache_key(
-            request, authority=address, client_id=self.config.client_id, signer=self.config.signer.thumbprint
-        )
+        signer = self._proofs.with_key(self.config.signer.thumbprint)
+        return cache_key(request, authority=address, client_id=self.config.client_id, signer=signer)
 
     def _look_up(self, request: TokenRequest | str | Iterable[str] | None) -> tuple[TokenRequest, str]:
         """What `request` asks for, and the key of its token."""
@@ -197,7 +200,7 @@ class TokenClientBase:
         return assertion.prepare(signer.alg, signer.header(), members)
 
     def _read(self, reply: Reply, request: TokenRequest, started: tuple[float, float]) -> Token:
-        grant = read_reply(reply, request, now=self._clock.time())
+        grant = read_reply(reply, request, now=self._clock.time(), kinds=self._proofs.kinds)
         return Token(
             value=grant.access_token,
             scopes=grant.scopes,
@@ -207,6 +210,7 @@ class TokenClientBase:
             obtained=started[0],
             obtained_wall=started[1],
             renew_age=self._refresh.renew_age(grant.expires_in, self._random.uniform(-1, 1)),
+            token_type=grant.token_type,
         )
 
     def _started(self) -> tuple[float, float]:

@@ -27,6 +27,8 @@ class BearerAuth(httpx2.Auth):
     def __init__(
         self, client: TokenClient | AsyncTokenClient, request: TokenRequest | str | Iterable[str] | None = None
     ) -> None:
+        if client.prover is not None:
+            raise ConfigError("the client's tokens are bound to a key, and each request needs a proof: use DpopAuth")
         self._client = client
         self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
 

@@ -108,10 +108,20 @@ class TokenClient(TokenClientBase):
 
     def _ask(self, request: TokenRequest, within: float) -> Token:
         authority = self._locate(within)
+        started, reply = self._exchange(authority, request, within)
+        if self._proofs.again(self._endpoint(authority), reply):
+            started, reply = self._exchange(authority, request, within)
+        return self._read(reply, request, started)
+
+    def _exchange(
+        self, authority: Authority, request: TokenRequest, within: float
+    ) -> tuple[tuple[float, float], Reply]:
+        """One request for a token, signed anew, and when it began on both clocks."""
+        endpoint = self._endpoint(authority)
         prepared = self._prepare(authority, request)
         form = prepared.signed(self._signature(prepared.signing_input))
         started = self._started()
-        return self._read(self._post(self._endpoint(authority), form, within), request, started)
+        return started, self._post(endpoint, form, within)
 
     def _locate(self, within: float) -> Authority:
         where = self._where
@@ -132,7 +142,9 @@ class TokenClient(TokenClientBase):
 
     def _post(self, url: str, form: dict[str, str], within: float) -> Reply:
         try:
-            return self._transport.send("POST", url, form=form, within=within, max_bytes=MAX_RESPONSE)
+            return self._transport.send(
+                "POST", url, form=form, within=within, max_bytes=MAX_RESPONSE, headers=self._proofs.headers(url)
+            )
         except Unreachable as error:
             raise Unavailable(f"token endpoint: {error}") from None
 

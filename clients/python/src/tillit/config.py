@@ -11,6 +11,7 @@ from tillit import signers
 from tillit.core.assertion import MAX_LIFETIME
 from tillit.core.authority import Authority, Discovery
 from tillit.core.request import TokenRequest
+from tillit.dpop import DpopKey
 from tillit.errors import ConfigError
 from tillit.signers import Signer
 from tillit.stores.address import check_address
@@ -43,7 +44,9 @@ class ClientConfig:
     `authority` is an Authority, a Discovery, or the issuer as text, which is then looked up at first use.
     `default` is asked for when a call names no scopes; its `consumer_org` and `resource` also hold for calls that
     name scopes only. `assertion_lifetime` is in seconds, 10 to 120. `token_cache` is where processes share tokens and
-    `token_cache_key` what they are encrypted with there, both as `stores.open_store` reads them. Raises ConfigError.
+    `token_cache_key` what they are encrypted with there, both as `stores.open_store` reads them. `dpop` is the key that
+    tokens are bound to (RFC 9449), True for a new one of ES256; with `dpop_optional` an authority may answer with a
+    token that is not bound. Raises ConfigError.
     """
 
     authority: Authority | Discovery | str
@@ -55,6 +58,8 @@ class ClientConfig:
     assertion_lifetime: int = MAX_LIFETIME
     token_cache: str | None = field(default=None, repr=False)
     token_cache_key: str | None = field(default=None, repr=False)
+    dpop: DpopKey | bool | None = None
+    dpop_optional: bool = False
 
     def __post_init__(self) -> None:
         if not self.client_id:
@@ -63,9 +68,16 @@ class ClientConfig:
             raise ConfigError(f"assertion_lifetime must be 10 to {MAX_LIFETIME} seconds")
         if isinstance(self.where, Authority) and self.where.token_endpoint is None:
             raise ConfigError("the authority has no token_endpoint")
+        if self.dpop is True:
+            object.__setattr__(self, "dpop", DpopKey.generate())
         check_address(self.token_cache, self.token_cache_key)
         # A bad default is a fault of the configuration: say so now, not at the first call.
         TokenRequest(self.default_scopes or ("x",), self.resource, self.consumer_org)
+
+    @property
+    def dpop_key(self) -> DpopKey | None:
+        """The key that tokens are bound to, if any."""
+        return self.dpop if isinstance(self.dpop, DpopKey) else None
 
     @property
     def where(self) -> Authority | Discovery:

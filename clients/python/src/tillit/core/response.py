@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from tillit.core.hints import hint_for
+from tillit.core.presented import BEARER
 from tillit.core.request import TokenRequest
 from tillit.errors import MalformedResponse, Rejected, Throttled, TokenError, Unavailable, redact
 from tillit.jose.encoding import MalformedJose, read_json_object
@@ -37,19 +38,20 @@ class Grant:
     access_token: str = field(repr=False)
     expires_in: int
     scopes: tuple[str, ...]
+    token_type: str = BEARER
 
 
-def read_reply(reply: Reply, request: TokenRequest, *, now: float) -> Grant:
-    """The grant in `reply`. `now` is the wall clock in seconds, for dates in headers.
+def read_reply(reply: Reply, request: TokenRequest, *, now: float, kinds: Collection[str] = (BEARER,)) -> Grant:
+    """The grant in `reply`, of one of the `kinds`. `now` is the wall clock in seconds, for dates in headers.
 
     Raises Rejected, Throttled, Unavailable or MalformedResponse.
     """
     if reply.status == 200:
-        return _read_grant(reply, request)
+        return _read_grant(reply, request, kinds)
     raise _read_refusal(reply, now)
 
 
-def _read_grant(reply: Reply, request: TokenRequest) -> Grant:
+def _read_grant(reply: Reply, request: TokenRequest, kinds: Collection[str]) -> Grant:
     try:
         members = read_json_object(reply.body)
     except MalformedJose as error:
@@ -57,13 +59,21 @@ def _read_grant(reply: Reply, request: TokenRequest) -> Grant:
     token, kind, seconds = members.get("access_token"), members.get("token_type"), members.get("expires_in")
     if not isinstance(token, str) or not _TOKEN.match(token):
         raise MalformedResponse("the token endpoint's answer has no usable access_token", status=200)
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise MalformedResponse("the token endpoint's answer is not a Bearer token", status=200)
+    found = next((known for known in kinds if isinstance(kind, str) and kind.lower() == known.lower()), None)
+    if found is None:
+        # A Bearer token in answer to a proof is bound to nothing, and would be worth as much to a thief.
+        wanted = " or ".join(kinds)
+        raise MalformedResponse(f"the token endpoint's answer is not a {wanted} token", status=200)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
         raise MalformedResponse("the token endpoint's answer has no usable expires_in", status=200)
     scope = members.get("scope")
     granted = tuple(scope.split()) if isinstance(scope, str) else request.scopes
-    return Grant(token, seconds, granted)
+    return Grant(token, seconds, granted, found)
+
+
+def wants_nonce(reply: Reply) -> bool:
+    """Whether the authority asks for the same again, with a nonce in the proof (RFC 9449 section 8)."""
+    return reply.status in (400, 401) and _oauth_error(reply.body)[0] == "use_dpop_nonce"
 
 
 def _read_refusal(reply: Reply, now: float) -> TokenError:

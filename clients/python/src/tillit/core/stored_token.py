@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
+from tillit.core.presented import BEARER, DPOP
 from tillit.core.token import Token
 from tillit.jose.encoding import MalformedJose, read_json_object
 
@@ -25,6 +26,7 @@ class StoredToken:
     scopes: tuple[str, ...]
     lifetime: int
     obtained: float
+    token_type: str = BEARER
 
     def age(self, now: float, ttl: float | None) -> float | None:
         """Seconds since it was asked for, at `now` on the wall clock here; None if it may not be used.
@@ -48,6 +50,8 @@ def encode(token: Token) -> bytes:
         "lifetime": token.lifetime,
         "obtained": token.obtained_wall,
     }
+    if token.token_type != BEARER:
+        members["type"] = token.token_type
     return json.dumps(members, separators=(",", ":")).encode("ascii")
 
 
@@ -66,7 +70,9 @@ def decode(blob: bytes) -> StoredToken | None:
         and all(isinstance(scope, str) for scope in scopes)
         and type(lifetime) is int
         and isinstance(obtained, int | float)
+        and members.get("type", BEARER) in (BEARER, DPOP)
     )
     if not good:
         return None
-    return StoredToken(str(value), tuple(scopes or ()), int(lifetime or 0), float(obtained or 0.0))
+    kind = str(members.get("type", BEARER))
+    return StoredToken(str(value), tuple(scopes or ()), int(lifetime or 0), float(obtained or 0.0), kind)

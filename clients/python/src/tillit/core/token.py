@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tillit.clock import Clock
+from tillit.core.presented import BEARER
 from tillit.core.request import TokenRequest
 
 
@@ -13,6 +14,7 @@ class Token:
     """An access token and how long it is good for. `value` is secret and hidden in `repr`.
 
     `scopes` are those granted. `lifetime` is in seconds, counted from before the token was asked for.
+    `token_type` is `Bearer` or `DPoP`.
     """
 
     value: str = field(repr=False)
@@ -23,11 +25,12 @@ class Token:
     obtained: float = field(repr=False, compare=False)
     obtained_wall: float = field(repr=False, compare=False)
     renew_age: float = field(repr=False, compare=False)
+    token_type: str = BEARER
 
     @property
     def authorization(self) -> str:
-        """The value of the Authorization header (RFC 6750 section 2.1)."""
-        return f"Bearer {self.value}"
+        """The value of the Authorization header (RFC 6750 section 2.1); of a DPoP token only good with a proof."""
+        return f"{self.token_type} {self.value}"
 
     def age(self) -> float:
         """Seconds since the request for this token was made.

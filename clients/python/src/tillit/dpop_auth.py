@@ -1,0 +1,89 @@
+"""The token client with DPoP as an `auth` object of httpx2."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterable
+from typing import Final
+
+import httpx2
+
+from tillit.aio import AsyncTokenClient
+from tillit.base import TokenClientBase
+from tillit.client import TokenClient
+from tillit.core.challenges import names_error
+from tillit.core.request import TokenRequest
+from tillit.core.token import Token
+from tillit.dpop import Prover
+from tillit.errors import ConfigError
+
+_JUST_FETCHED: Final = 5.0
+
+
+class DpopAuth(httpx2.Auth):
+    """Puts a token and a fresh proof on every request, as `httpx2.Client(auth=DpopAuth(client, "a:b"))`.
+
+    The client's configuration must have a `dpop` key. An API that wants a nonce is sent the request once more with it;
+    one that refuses the token is sent it once more with a new token, as `BearerAuth` does. Neither happens twice, nor
+    where the body cannot be sent again.
+    """
+
+    def __init__(
+        self, client: TokenClient | AsyncTokenClient, request: TokenRequest | str | Iterable[str] | None = None
+    ) -> None:
+        self._client = client
+        self._prover = prover_of(client)
+        self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Authenticate one request of an httpx2.Client."""
+        if not isinstance(self._client, TokenClient):
+            raise ConfigError("an httpx2.Client needs a TokenClient, not an AsyncTokenClient")
+        token = self._client.get(self._request)
+        response = yield self._with(request, token)
+        if self._wants_nonce(request, response):
+            response = yield self._with(request, token)
+        if _wants_token(request, response, token):
+            self._client.invalidate(token)
+            response = yield self._with(request, self._client.get(self._request))
+        self._learn(request, response)
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Authenticate one request of an httpx2.AsyncClient."""
+        if not isinstance(self._client, AsyncTokenClient):
+            raise ConfigError("an httpx2.AsyncClient needs an AsyncTokenClient, not a TokenClient")
+        token = await self._client.get(self._request)
+        response = yield self._with(request, token)
+        if self._wants_nonce(request, response):
+            response = yield self._with(request, token)
+        if _wants_token(request, response, token):
+            self._client.invalidate(token)
+            response = yield self._with(request, await self._client.get(self._request))
+        self._learn(request, response)
+
+    def _with(self, request: httpx2.Request, token: Token) -> httpx2.Request:
+        request.headers.update(self._prover.headers(request.method, str(request.url), token))
+        return request
+
+    def _learn(self, request: httpx2.Request, response: httpx2.Response) -> bool:
+        return self._prover.learn(str(request.url), {"dpop-nonce": response.headers.get("dpop-nonce", "")})
+
+    def _wants_nonce(self, request: httpx2.Request, response: httpx2.Response) -> bool:
+        learnt = self._learn(request, response)
+        return learnt and _asks(request, response, "use_dpop_nonce")
+
+
+def prover_of(client: TokenClientBase) -> Prover:
+    """The one that makes the proofs of `client`. Raises ConfigError when its configuration has no `dpop` key."""
+    if client.prover is None:
+        raise ConfigError("the client's configuration has no dpop key; set ClientConfig(dpop=True)")
+    return client.prover
+
+
+def _wants_token(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
+    return token.age() >= _JUST_FETCHED and _asks(request, response, "invalid_token")
+
+
+def _asks(request: httpx2.Request, response: httpx2.Response, error: str) -> bool:
+    if response.status_code != 401 or not isinstance(request.stream, httpx2.ByteStream):
+        return False
+    return names_error(response.headers.get_list("www-authenticate"), error)
