@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -27,33 +28,25 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-class Project:
-    """A project of somebody else's, with tests to run."""
-
-    def __init__(self, folder: Path, site: Path) -> None:
-        self.folder = folder
-        self.site = site
-
-    def run(self, tests: str, *arguments: str, conftest: str = "", ini: str = "", alone: bool = False) -> str:
-        """Run its tests in a process of their own, `alone` without other plugins; return what is printed."""
-        (self.folder / "test_it.py").write_text(tests, encoding="utf-8")
-        (self.folder / "conftest.py").write_text(conftest, encoding="utf-8")
-        (self.folder / "pytest.ini").write_text(f"[pytest]\n{ini}\n", encoding="utf-8")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments],
-            cwd=self.folder,
-            env={**kept, "PYTHONPATH": str(self.site), **({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if alone else {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout + done.stderr
+def run(folder: Path, site: Path, *arguments: str, ini: str = "", alone: bool = False) -> str:
+    """Run the tests of a folder in a process of their own, `alone` without other plugins; return what is printed."""
+    (folder / "pytest.ini").write_text(f"[pytest]\n{ini}\n", encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    quiet = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if alone else {}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", *arguments],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(site), **quiet},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
 
 
-@pytest.fixture
-def project(tmp_path: Path, installed: Path) -> Project:
-    return Project(tmp_path, installed)
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 SAMPLE = """
@@ -112,16 +105,6 @@ def test_both_sides_share_keys(token_factory, authority):
 """
 
 
-def test_the_fixtures_come_with_the_wheel(project: Project) -> None:
-    """An installed tillit gives its fixtures to a project that does nothing for it."""
-    assert "5 passed" in project.run(SAMPLE)
-
-
-def test_the_fixtures_work_in_several_processes(project: Project) -> None:
-    """With pytest-xdist each worker has authorities of its own."""
-    assert "5 passed" in project.run(SAMPLE, "-n", "2")
-
-
 QUIET = """
 import sys
 
@@ -131,11 +114,6 @@ def test_nothing_is_imported():
     assert "tillit_pytest" in sys.modules
     assert heavy & set(sys.modules) == set()
 """
-
-
-def test_who_asks_for_nothing_pays_for_nothing(project: Project) -> None:
-    """Without a test that uses a fixture, pytest imports the plugin alone."""
-    assert "1 passed" in project.run(QUIET, "-p", "tillit_pytest", alone=True)
 
 
 OWN = """
@@ -149,25 +127,17 @@ def test_the_long_name_is_ours(tillit_authority):
 """
 
 
-def test_a_fixture_of_the_project_wins(project: Project) -> None:
-    """A project that has a fixture called `authority` keeps it, and reaches ours by its long name."""
-    conftest = "import pytest\n\n\n@pytest.fixture\ndef authority():\n    return 'mine'\n"
-    assert "2 passed" in project.run(OWN, conftest=conftest)
-
-
 SETTINGS = """
-def test_settings(authority, token_factory):
-    assert authority.profile == "maskinporten"
-    assert authority.issuer == token_factory.issuer == "https://test.maskinporten.no/"
+def test_settings(light_authority, token_factory):
+    assert light_authority.profile == "maskinporten"
+    assert light_authority.issuer == token_factory.issuer == "https://test.maskinporten.no/"
     assert token_factory.audience is None
     assert token_factory.validator().validate(token_factory("x:read")).audience == ()
+
+
+def test_the_kind(authority):
+    raise AssertionError("there is no such authority")
 """
-
-
-def test_settings_are_read_from_the_ini_file(project: Project) -> None:
-    """Profile, issuer and audience of all fixtures can be set for a project."""
-    ini = "tillit_profile = maskinporten\ntillit_issuer = https://test.maskinporten.no/\ntillit_audience ="
-    assert "1 passed" in project.run(SETTINGS, ini=ini)
 
 
 REAL = """
@@ -191,14 +161,64 @@ def test_troubles(light_authority, manual_clock):
 """
 
 
-def test_a_real_authority_on_request(project: Project) -> None:
+def pages() -> list[str]:
+    """The Python of the guide, and the tests of the README."""
+    found = [
+        re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        for page in (ROOT / "docs/how-to/test-without-a-network.md", PYTHON / "README.md")
+    ]
+    return [*found[0], *(block for block in found[1] if "def test_" in block)]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> str:
+    """What a project's tests print that uses the fixtures in several ways, run by two workers of pytest-xdist."""
+    folder = tmp_path_factory.mktemp("project")
+    write(folder / "test_sample.py", SAMPLE)
+    write(folder / "test_pages.py", "\n\n".join(pages()))
+    write(folder / "own/test_own.py", OWN)
+    write(folder / "own/conftest.py", "import pytest\n\n\n@pytest.fixture\ndef authority():\n    return 'mine'\n")
+    return run(folder, installed, "-n", "2")
+
+
+def passed(report: str, file: str) -> int:
+    return len(re.findall(rf"^PASSED {re.escape(file)}::", report, re.MULTILINE))
+
+
+def test_the_fixtures_come_with_the_wheel(report: str) -> None:
+    """An installed tillit gives its fixtures to a project that does nothing for it, in each worker of pytest-xdist."""
+    assert passed(report, "test_sample.py") == 5, report
+
+
+def test_a_fixture_of_the_project_wins(report: str) -> None:
+    """A project that has a fixture called `authority` keeps it, and reaches ours by its long name."""
+    assert passed(report, "own/test_own.py") == 2, report
+
+
+def test_the_guide_and_the_readme_run_as_they_are_written(report: str) -> None:
+    """The Python of the guide and the tests of the README, top to bottom, are tests that pass without a network."""
+    assert passed(report, "test_pages.py") == 9, report
+    assert len(re.findall(r"^def test_", "".join(pages()), re.MULTILINE)) == 9
+
+
+def test_who_asks_for_nothing_pays_for_nothing(tmp_path: Path, installed: Path) -> None:
+    """Without a test that uses a fixture, pytest imports the plugin alone."""
+    write(tmp_path / "test_quiet.py", QUIET)
+    assert "1 passed" in run(tmp_path, installed, "-p", "tillit_pytest", alone=True)
+
+
+def test_settings_are_read_from_the_ini_file(tmp_path: Path, installed: Path) -> None:
+    """Profile, issuer and audience of all fixtures can be set, and a kind of authority that there is not is told."""
+    write(tmp_path / "test_settings.py", SETTINGS)
+    values = "tillit_profile = maskinporten\ntillit_issuer = https://test.maskinporten.no/\ntillit_audience ="
+    printed = run(tmp_path, installed, ini=f"{values}\ntillit_authority = heavy")
+    assert "1 passed, 1 error" in printed, printed
+    assert "must be light or real" in printed
+
+
+def test_a_real_authority_on_request(tmp_path: Path, installed: Path) -> None:
     """`--tillit-authority=real` runs a test against an authserver process, and skips what only a light one can."""
-    printed = project.run(REAL, "--tillit-authority=real", "-rs")
+    write(tmp_path / "test_real.py", REAL)
+    printed = run(tmp_path, installed, "--tillit-authority=real")
     assert "2 passed, 1 skipped" in printed, printed
     assert "a clock of its own" in printed
-
-
-def test_an_unknown_kind_of_authority_is_an_error(project: Project) -> None:
-    """A setting that is neither light nor real fails the test that asks for an authority, and says why."""
-    printed = project.run("def test_it(authority):\n    pass\n", ini="tillit_authority = heavy")
-    assert "must be light or real" in printed

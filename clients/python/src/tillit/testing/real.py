@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from tillit.errors import ConfigError
 from tillit.testing.interface import Audience, RegisteredClient, iso8601, make_validator, seconds_ahead
 from tillit.testing.keys import KeyPair, make_key
 from tillit.testing.registry import Profile, organisation_numbers
+from tillit.testing.transports import free_ports
 from tillit.validator import TokenValidator
 
 _START_SECONDS: Final = 60.0
@@ -53,7 +53,7 @@ class RealAuthority:
             raise ConfigError(
                 "a real authority needs the command authserver: install the distribution tillit-authserver"
             )
-        port, management = _free_ports()
+        port, management = free_ports()
         self.issuer = f"http://127.0.0.1:{port}/"
         self.profile: Profile = profile
         self.clock: Clock = SystemClock()
@@ -245,8 +245,3 @@ class RealAuthority:
             self._process.kill()
             self._process.wait()
         self._process = None
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

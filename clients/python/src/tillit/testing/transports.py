@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -186,6 +187,12 @@ def listening(host: Host) -> Iterator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports of loopback that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _handler(host: Host) -> type[http.server.BaseHTTPRequestHandler]:

@@ -1,9 +1,8 @@
-"""The pytest plugin of tillit: fixtures for tests with no network, and an authority for them.
+"""The pytest plugin of tillit: fixtures for tests with no network, and an authority for them."""
 
-It stands beside the package so that pytest, which imports it at every start, imports nothing but this. What a fixture
-needs is imported when a test asks for it. Each fixture has a short name and one that starts with `tillit_`; they build
-on the long names only, so a project that has a fixture called `authority` keeps it, and both work.
-"""
+# It stands beside the package tillit so that pytest, which imports it at every start, imports nothing but this. What a
+# fixture needs is imported when a test asks for it. Each fixture has a short name and one that starts with `tillit_`;
+# they build on the long names only, so a project that has a fixture called `authority` keeps it, and both work.
 
 from __future__ import annotations
 
@@ -65,7 +64,7 @@ def _light(request: pytest.FixtureRequest) -> Authority:
 @pytest.fixture(scope="session")
 def tillit_signing_keys() -> SigningKeys:
     """The keys that tokens are signed with, made once a session, for that of RSA takes a moment."""
-    from tillit.testing import SigningKeys  # noqa: PLC0415 - see above
+    from tillit.testing import SigningKeys  # noqa: PLC0415
 
     return SigningKeys()
 
