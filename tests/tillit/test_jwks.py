@@ -58,6 +58,23 @@ def test_one_unknown_kid_is_asked_for_once(source: JwksSource, authority: StubAu
     assert authority.hits["/jwk"] == 2
 
 
+def test_unknown_kid_is_unavailable_while_nobody_can_say(
+    source: JwksSource, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """While keys cannot be fetched, an unknown key id may be a new key's: 503, for a 401 makes callers drop tokens."""
+    source.key("as-1", "ES256")
+    clock.advance(31)
+    authority.down.add("/jwk")
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable, match="cannot be fetched"):
+            source.key("as-2", "ES256")
+    source.key("as-1", "ES256")
+    authority.down.clear()
+    clock.advance(31)
+    with pytest.raises(InvalidToken, match="not known"):
+        source.key("as-2", "ES256")
+
+
 def test_new_key_is_found_by_its_first_token(
     source: JwksSource, authority: StubAuthority, keys: Keys, clock: ManualClock
 ) -> None:
