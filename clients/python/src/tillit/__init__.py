@@ -29,6 +29,7 @@ from tillit.core.refresh import RefreshPolicy
 from tillit.core.request import TokenRequest
 from tillit.core.requirements import AllOf, AnyOf
 from tillit.core.retry import RetryPolicy
+from tillit.core.rules import OPEN, TOKEN, Access, Rule
 from tillit.core.statement import DelegationStatement, Evidence, InvalidStatement
 from tillit.core.status_list import Status, StatusList, StatusReference
 from tillit.core.token import Token
@@ -47,6 +48,9 @@ from tillit.version import __version__
 
 __all__ = [
     "NO_AUDIENCE",
+    "OPEN",
+    "TOKEN",
+    "Access",
     "AccessError",
     "AccessToken",
     "AllOf",
@@ -90,6 +94,7 @@ __all__ = [
     "RefreshPolicy",
     "Rejected",
     "RetryPolicy",
+    "Rule",
     "Signer",
     "StatementVerifier",
     "Status",

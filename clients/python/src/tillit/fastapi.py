@@ -14,9 +14,11 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from tillit.access_errors import AccessError, MissingToken
-from tillit.bearer import bearer_token
+from tillit.asgi import CertificateOf, asked_of
 from tillit.core.access_token import AccessToken
 from tillit.core.requirements import AllOf, Requirement
+from tillit.core.rules import Access
+from tillit.guard import Guard
 from tillit.validator import ConsumerPredicate, TokenValidator, check_access
 
 
@@ -26,6 +28,7 @@ class AuthorityBearer(SecurityBase):
     `Annotated[AccessToken, Security(auth, scopes=["x:read"])]` demands all the scopes named. A request that is not
     served gets 400, 401, 403 or 503 with the headers of RFC 6750 and a JSON body. With `auto_error=False` a request
     without a token gives None; a bad token is refused all the same. `dependency_overrides[auth]` replaces it in tests.
+    `certificate` finds the client's certificate (DER) in an ASGI scope, for tokens that are bound to one.
     """
 
     def __init__(
@@ -34,21 +37,21 @@ class AuthorityBearer(SecurityBase):
         *,
         auto_error: bool = True,
         realm: str | None = None,
+        certificate: CertificateOf | None = None,
         scheme_name: str = "AuthorityBearer",
         description: str | None = None,
     ) -> None:
         self.model = HTTPBearerModel(bearerFormat="JWT", description=description)
         self.scheme_name = scheme_name
-        self._validator = validator
+        self._guard = Guard(validator, realm)
         self._auto_error = auto_error
-        self._realm = realm
+        self._certificate = certificate
 
     async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> AccessToken | None:
         """The access token of `request`."""
         require = AllOf(*security_scopes.scopes) if security_scopes.scopes else None
         try:
-            token = bearer_token(request.headers.getlist("authorization"))
-            return await self._validator.avalidate(token, require)
+            return await self._guard.aadmit(asked_of(request.scope, self._certificate), Access(require))
         except MissingToken as error:
             if not self._auto_error:
                 return None
@@ -79,9 +82,9 @@ class AuthorityBearer(SecurityBase):
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
         """A lifespan for the application that fetches the authority's keys before the first request."""
-        await self._validator.awarm()
+        await self._guard.validator.awarm()
         yield
 
     def _refusal(self, error: AccessError) -> HTTPException:
-        challenge = error.challenge(self._realm)
+        challenge = self._guard.validator.challenge(error, self._guard.realm)
         return HTTPException(challenge.status, detail=dict(challenge.body), headers=dict(challenge.headers))
