@@ -17,6 +17,7 @@ from tillit import (
     RefreshPolicy,
     Rejected,
     RetryPolicy,
+    Throttled,
     Token,
     TokenClient,
     TokenRequest,
@@ -308,3 +309,21 @@ def test_cancelled_flight_gives_its_lock_up(config: ClientConfig, authority: Stu
 
 def _expect(held: bool) -> None:
     assert held, "the loop was blocked"
+
+
+@pytest.mark.parametrize("refusal", [Answer.error(400, "invalid_scope", "no"), Answer(429, b"", {"Retry-After": "60"})])
+def test_refusal_of_one_does_not_hide_the_token_of_another(
+    make: Make, store: DictStore, authority: StubAuthority, refusal: Answer
+) -> None:
+    """A process that remembers a refusal sends nothing, and uses a token that another gets meanwhile."""
+    authority.scripts["/token"].append(refusal)
+    refused = make()
+    for _ in range(3):
+        with pytest.raises((Rejected, Throttled)):
+            refused.get("a:b")
+    assert authority.hits["/token"] == 1
+
+    token = make().get("a:b")
+    assert refused.get("a:b") == token
+    assert authority.hits["/token"] == 2
+    assert store.locks == {}

@@ -18,17 +18,15 @@ from tillit.core.refresh import Freshness, RefreshPolicy
 from tillit.core.request import TokenRequest, cache_key
 from tillit.core.response import Reply, read_reply
 from tillit.core.retry import Attempts, RetryPolicy
-from tillit.core.stored_token import StoredToken
 from tillit.core.token import Token
 from tillit.dpop import GrantProofs
 from tillit.errors import ConfigError, Rejected, Throttled, TokenError, Unavailable
 from tillit.flights import Flights
 from tillit.refusals import Refusals
-from tillit.shared import SharedTokens
-from tillit.stores.address import open_store
+from tillit.sharing import Sharing
 from tillit.stores.memory import MemoryStore
-from tillit.stores.protocol import Stored, TokenStore
-from tillit.turns import Turn, TurnTimes
+from tillit.stores.protocol import TokenStore
+from tillit.turns import Turn
 
 logger = logging.getLogger("tillit")
 
@@ -52,11 +50,10 @@ class TokenClientBase:
         self._refresh = refresh or RefreshPolicy()
         self._retry = retry or RetryPolicy()
         self._clock: Clock = clock or SystemClock()
-        self._shared = self._share(store)
+        self._sharing = Sharing.of(config, store, self._clock, self._refresh, self._retry)
         self._flights: Flights[Token] = Flights()
         self._refusals = Refusals()
         self._renewals: dict[str, float] = {}
-        self._unwanted: dict[str, Token] = {}
         self._random = random.SystemRandom()
         self._where = config.where
         self._proofs = GrantProofs.of(config.dpop_key, self._clock.time, optional=config.dpop_optional)
@@ -77,52 +74,17 @@ class TokenClientBase:
         """
         key = self._key(token.request)
         self._store.drop(key, token)
-        if self._shared is not None:
-            while len(self._unwanted) >= _LOOKED_UP:
-                del self._unwanted[next(iter(self._unwanted))]
-            self._unwanted[key] = token
-
-    def _share(self, store: TokenStore | MemoryStore | None) -> SharedTokens | None:
-        if store is None:
-            store = open_store(self.config.token_cache, self.config.token_cache_key)
-        if store is None or isinstance(store, MemoryStore):
-            return None
-        return SharedTokens(store, self._from_store)
-
-    def _from_store(self, told: StoredToken, found: Stored, request: TokenRequest) -> Token | None:
-        """A token that another process put. When it is renewed is this process's own throw of the dice."""
-        age = told.age(self._clock.time(), found.ttl)
-        if age is None:
-            return None
-        return Token(
-            value=told.value,
-            scopes=told.scopes,
-            request=request,
-            lifetime=told.lifetime,
-            clock=self._clock,
-            obtained=self._clock.monotonic() - age,
-            obtained_wall=told.obtained,
-            renew_age=self._refresh.renew_age(told.lifetime, self._random.uniform(-1, 1)),
-            token_type=told.token_type,
-        )
+        if self._sharing is not None:
+            self._sharing.unwant(key, token)
 
     def _turn(
         self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None, *, force: bool
     ) -> Turn | None:
         """This client's turn at the store it shares; None if it shares none."""
-        if self._shared is None:
+        if self._sharing is None:
             return None
-        unwanted = self._unwanted.get(key)
-        return Turn(
-            self._shared,
-            key,
-            request,
-            usable=lambda token: self._judge(token) is not Freshness.SPENT,
-            known={token.value for token in (seen, unwanted) if token is not None},
-            unwanted=unwanted,
-            force=force,
-            times=TurnTimes.of(self._retry, deadline),
-        )
+        refusal = None if force else self._refusals.recall(key, self._clock.monotonic())
+        return self._sharing.turn(key, request, seen, deadline=deadline, force=force, refusal=refusal)
 
     def _make_key(self, request: TokenRequest) -> str:
         # Not `_where`: that becomes an Authority once it is looked up, and the key must not change then.
@@ -176,7 +138,8 @@ class TokenClientBase:
         return True
 
     def _raise_remembered(self, key: str) -> None:
-        error = self._refusals.recall(key, self._clock.monotonic())
+        # Where a store is shared somebody else may have been luckier: that is looked up first, by a turn there.
+        error = None if self._sharing else self._refusals.recall(key, self._clock.monotonic())
         if error is not None:
             raise error
 
@@ -220,7 +183,8 @@ class TokenClientBase:
         self._store.put(key, token)
         self._refusals.forget(key)
         self._renewals.pop(key, None)
-        self._unwanted.pop(key, None)
+        if self._sharing is not None:
+            self._sharing.settled(key)
         return token
 
     def _note_failure(self, key: str, error: TokenError, seen: Token | None) -> None:

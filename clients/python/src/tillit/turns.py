@@ -13,7 +13,7 @@ from typing import Final
 from tillit.core.request import TokenRequest
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
-from tillit.errors import Throttled, Unavailable
+from tillit.errors import Throttled, TokenError, Unavailable
 from tillit.shared import SharedTokens
 from tillit.stores.protocol import Lease
 
@@ -35,42 +35,56 @@ class TurnTimes:
         return TurnTimes(ttl, ttl if deadline is None else min(ttl, deadline / 2))
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a turn is for: a token for `request`, to be found or put under `key`.
+
+    `known` are the values that are not news, and `usable` tells whether a token that is news is fresh enough.
+    `unwanted` is to be dropped. By `force`, what is in the store at the beginning is not news either. With a `refusal`
+    that stands, the authority is not to be asked.
+    """
+
+    key: str
+    request: TokenRequest
+    usable: Callable[[Token], bool]
+    known: frozenset[str]
+    unwanted: Token | None
+    force: bool
+    refusal: TokenError | None
+    times: TurnTimes
+
+
 class Turn:
     """One flight's way to a token through a store that others use.
 
     `step` is called until it is true. Then there is a `token`, or it is this flight's turn to fetch one and to `put`
     it. `release` ends the turn in any case. All of them block, on a file or a network but never on a lock; they may be
-    called from different threads. `known` are the values that are not news. `spare` is a token that is not fresh, but
-    better than none.
+    called from different threads. `spare` is a token that is not fresh, but better than none.
     """
 
-    def __init__(
-        self,
-        shared: SharedTokens,
-        key: str,
-        request: TokenRequest,
-        *,
-        usable: Callable[[Token], bool],
-        known: set[str],
-        unwanted: Token | None,
-        force: bool,
-        times: TurnTimes,
-    ) -> None:
+    def __init__(self, shared: SharedTokens, errand: Errand) -> None:
         self.token: Token | None = None
         self.spare: Token | None = None
-        self._shared, self._key, self._request = shared, key, request
-        self._usable, self._known, self._unwanted, self._force = usable, known, unwanted, force
-        self._times = times
+        self._shared = shared
+        self._errand = errand
+        self._known = set(errand.known)
         self._lease: Lease | None = None
         self._mutex = threading.Lock()
         self._over = False
 
     def begin(self) -> None:
-        """Drop what is unwanted; by force, what is there already is not news either."""
-        if self._unwanted is not None:
-            self._shared.drop(self._key, self._unwanted)
-        if self._force:
+        """Drop what is unwanted; by force, what is there already is not news either.
+
+        Raises the refusal that stands, if there is one and no token.
+        """
+        if self._errand.unwanted is not None:
+            self._shared.drop(self._errand.key, self._errand.unwanted)
+        if self._errand.force:
             self._shared.attempt(self._note_present)
+        if self._errand.refusal is not None:
+            self._shared.attempt(self._glance)
+            if self.token is None:
+                raise self._errand.refusal
 
     def step(self) -> bool:
         """Look and try the lock once; False while another process holds it."""
@@ -80,7 +94,7 @@ class Turn:
 
     def pauses(self) -> Iterator[float]:
         """Seconds to wait between steps, until patience has run out."""
-        stop = time.monotonic() + self._times.patience
+        stop = time.monotonic() + self._errand.times.patience
         pause = _FIRST_PAUSE
         while (left := stop - time.monotonic()) > 0:
             # Drawn, so that processes do not look in step.
@@ -89,7 +103,7 @@ class Turn:
 
     def put(self, token: Token) -> None:
         """Let the others have `token`."""
-        self._shared.put(self._key, token)
+        self._shared.put(self._errand.key, token)
 
     def release(self) -> None:
         """Give the lock up, and whatever lock a step still under way may get."""
@@ -99,15 +113,18 @@ class Turn:
         if lease is not None:
             self._shared.give_up(lease)
 
+    def _glance(self) -> None:
+        self._find()
+
     def _note_present(self) -> None:
-        present = self._shared.read(self._key, self._request)
+        present = self._shared.read(self._errand.key, self._errand.request)
         if present is not None:
             self._known.add(present.value)
 
     def _look(self) -> bool:
         if self._find():
             return True
-        lease = self._shared.lock(self._key, self._times.ttl)
+        lease = self._shared.lock(self._errand.key, self._errand.times.ttl)
         if lease is None:
             return False
         with self._mutex:
@@ -122,10 +139,10 @@ class Turn:
         return True
 
     def _find(self) -> bool:
-        found = self._shared.read(self._key, self._request)
+        found = self._shared.read(self._errand.key, self._errand.request)
         if found is None or found.value in self._known:
             return False
-        if self._usable(found):
+        if self._errand.usable(found):
             self.token = found
             return True
         self.spare = found
@@ -137,7 +154,7 @@ def in_turn(turn: Turn, fetch: Callable[[], Token]) -> Token:
     try:
         turn.begin()
         for pause in turn.pauses():
-            if turn.step():
+            if turn.token is not None or turn.step():
                 break
             time.sleep(pause)
         if turn.token is not None:
@@ -159,7 +176,7 @@ async def ain_turn(turn: Turn, fetch: Callable[[], Awaitable[Token]]) -> Token:
     try:
         await asyncio.to_thread(turn.begin)
         for pause in turn.pauses():
-            if await asyncio.to_thread(turn.step):
+            if turn.token is not None or await asyncio.to_thread(turn.step):
                 break
             await asyncio.sleep(pause)
         if turn.token is not None:
