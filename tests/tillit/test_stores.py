@@ -6,15 +6,18 @@ import base64
 import os
 import pickle
 import stat
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.support import servers
-from tillit import ConfigError, Encrypted, FileStore, RedisStore, TokenStore
+from tillit import ClientConfig, ConfigError, Encrypted, FileStore, RedisStore, TokenStore
 from tillit.stores import open_store
 
 KEY = "5f" * 32
@@ -288,3 +291,28 @@ def test_bad_key_is_refused_and_not_shown() -> None:
         with pytest.raises(ConfigError, match="base64url") as caught:
             open_store("memory", key)
         assert "hunter2" not in str(caught.value)
+
+
+def test_settings_name_the_cache_that_is_none(tmp_path: Path) -> None:
+    """A cache or key that is not one is a fault of the settings, named by their prefix and shown without the key."""
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    good = {"X_CLIENT_ID": "c", "X_PRIVATE_KEY": pem.decode(), "X_ISSUER": "https://as.example.no/"}
+    for wrong in ({"X_TOKEN_CACHE": "disk"}, {"X_TOKEN_CACHE": f"file:{tmp_path}", "X_TOKEN_CACHE_KEY": "hunter2"}):
+        with pytest.raises(ConfigError, match=r"X_.*token cache") as caught:
+            ClientConfig.from_env("X_", good | wrong)
+        assert "hunter2" not in str(caught.value)
+    assert ClientConfig.from_env("X_", good | {"X_TOKEN_CACHE": "memory"}).token_cache == "memory"
+
+
+@pytest.mark.parametrize(
+    ("package", "make_store"), [("filelock", lambda: FileStore("x")), ("redis", lambda: RedisStore("redis://h/0"))]
+)
+def test_missing_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str, make_store: Callable[[], TokenStore]
+) -> None:
+    """Without the package that a store needs, the error says which extra brings it, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=r"install tillit\["):
+        make_store()
+    assert list(tmp_path.iterdir()) == []
