@@ -39,6 +39,7 @@ class Estate:
     maskinporten: RegisteredClient
     disabled: RegisteredClient
     removed_kid: str
+    delegation: str
 
     def claims(self, client: RegisteredClient | None = None, **changes: Any) -> dict[str, Any]:
         """The claims of a good assertion for one scope, changed."""

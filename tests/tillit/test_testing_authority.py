@@ -20,6 +20,7 @@ from tillit import (
     AllOf,
     AsyncTokenClient,
     ConfigError,
+    InvalidStatement,
     InvalidToken,
     MalformedResponse,
     Rejected,
@@ -103,6 +104,28 @@ def test_a_supplier_needs_a_delegation_that_is_in_force(light: Authority, client
     light.revoke_delegation(delegation)
     with pytest.raises(Rejected, match="MP-251"):
         tokens.get(asked, force=True)
+
+
+def test_a_delegation_is_stated_and_its_status_told(light: Authority, client: RegisteredClient) -> None:
+    """A statement is proven while the delegation counts, and no longer once its status list is read anew."""
+    consumer = light.add_organisation()
+    delegation = light.delegate(consumer, client.org, "x:read")
+    text, verifier = light.statement(delegation), light.statement_verifier()
+    proven = verifier.verify(text)
+    assert (proven.consumer.number, proven.supplier.number, proven.scopes) == (consumer, client.org, {"x:read"})
+    light.suspend_delegation(delegation)
+    clock_of(light).advance(30)
+    with pytest.raises(InvalidStatement, match="suspended"):
+        verifier.verify(text)
+    light.suspend_delegation(delegation, resume=True)
+    clock_of(light).advance(30)
+    verifier.verify(text)
+    light.revoke_delegation(delegation)
+    clock_of(light).advance(30)
+    with pytest.raises(InvalidStatement):
+        verifier.verify(text)
+    with pytest.raises(ConfigError, match="in force"):
+        light.statement(delegation)
 
 
 def test_access_and_keys_can_be_taken_back(light: Authority, client: RegisteredClient) -> None:

@@ -70,9 +70,9 @@ def fill_real(real: Real) -> Estate:
         registry.grant(name, faults.SELF)
     for number in (faults.CONSUMER, faults.UNDELEGATED):
         registry.grant("std:delegable", number)
-    registry.delegate(faults.CONSUMER, faults.SELF, "std:delegable")
+    delegation = registry.delegate(faults.CONSUMER, faults.SELF, "std:delegable")
     registry.set_scope("std:off", active=False)
-    return Estate(**clients, removed_kid=REMOVED.kid)
+    return Estate(**clients, removed_kid=REMOVED.kid, delegation=delegation)
 
 
 def fill_light(light: Authority) -> Estate:
@@ -98,9 +98,9 @@ def fill_light(light: Authority) -> Estate:
         light.grant(name, faults.SELF)
     for number in (faults.CONSUMER, faults.UNDELEGATED):
         light.grant("std:delegable", number)
-    light.delegate(faults.CONSUMER, faults.SELF, "std:delegable")
+    delegation = light.delegate(faults.CONSUMER, faults.SELF, "std:delegable")
     light.registry.scope("std:off").active = False
-    return Estate(**clients, removed_kid=REMOVED.kid)
+    return Estate(**clients, removed_kid=REMOVED.kid, delegation=delegation)
 
 
 @dataclass(frozen=True)
@@ -216,3 +216,22 @@ def test_metadata_and_keys_have_the_same_members(both: Both) -> None:
     assert {key["alg"]: set(key) for key in keys} == {
         key["alg"]: set(key) for key in both.real.get("/jwk").json["keys"]
     }
+
+
+def test_a_statement_of_a_delegation_has_the_same_members(both: Both) -> None:
+    """Statement and status list have the header, the members and, but for names and times, the values of the real."""
+    theirs, ours = both.real.registry.statement(both.at_real.delegation), both.light.statement(both.at_light.delegation)
+    for read in (claims_of, header_of):
+        assert _shape(read(ours)) == _shape(read(theirs))
+    assert claims_of(ours)["delegation"]["scope"] == claims_of(theirs)["delegation"]["scope"]
+    real, light = both.real.get("/status-lists/0"), both.light.respond(Request("GET", "/status-lists/0", {}))
+    assert light.headers["content-type"] == real.headers["content-type"]
+    for read in (claims_of, header_of):
+        assert _shape(read(light.body.decode())) == _shape(read(real.body.decode()))
+
+
+def _shape(value: Any) -> Any:
+    """The names of members at every depth, and the types of what they hold."""
+    if isinstance(value, dict):
+        return {name: _shape(inner) for name, inner in value.items()}
+    return type(value).__name__

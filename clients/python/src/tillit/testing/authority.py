@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
-
-import httpx2
+from typing import Any, Final
 
 from tillit.clock import Clock, SystemClock
 from tillit.core.authority import Authority as Endpoints
 from tillit.core.authority import check_url
 from tillit.errors import ConfigError
-from tillit.testing import endpoints, transports
+from tillit.statements import StatementVerifier
+from tillit.testing import endpoints, statements
 from tillit.testing.forms import Request
-from tillit.testing.interface import Audience, RegisteredClient, make_validator, seconds_ahead
+from tillit.testing.interface import Audience, RegisteredClient, make_statement_verifier, make_validator, seconds_ahead
 from tillit.testing.keys import KeyPair, SigningKeys, make_key
-from tillit.testing.refusals import Answer, Refused, json_answer, reason_of
+from tillit.testing.reachable import Reachable
+from tillit.testing.refusals import Refused, json_answer, reason_of
 from tillit.testing.registry import KEY_LIFE, Client, ClientKey, Profile, Registry, Scope
 from tillit.testing.scenarios import Outcome, Scenarios
 from tillit.testing.tokens import AUDIENCE, TokenFactory
 from tillit.validator import TokenValidator
 
-if TYPE_CHECKING:
-    from requests.adapters import BaseAdapter
-
 ISSUER: Final = "https://authority.test/"
 
 
-class Authority(Scenarios):
+class Authority(Scenarios, Reachable):
     """An authority for tests, with its registry, its clock and its troubles. Safe to use from several threads.
 
     `profile` sets the rules for assertions, the shape of tokens and the words of refusals, as a real authority's
@@ -57,8 +54,6 @@ class Authority(Scenarios):
         self.requests: list[Request] = []
         self._skew = 0.0
         self._endpoints = endpoints.Endpoints(self.registry, self.keys, profile)
-
-    # Parties: what AnyAuthority promises.
 
     def add_organisation(self, number: str | None = None, name: str = "An organisation") -> str:
         """Register an organisation, under a new number if none is given; return the number."""
@@ -129,6 +124,14 @@ class Authority(Scenarios):
         """End a delegation."""
         self.registry.delegations[delegation_id].status = "revoked"
 
+    def suspend_delegation(self, delegation_id: str, *, resume: bool = False) -> None:
+        """Let a delegation rest, or count again."""
+        self.registry.delegations[delegation_id].status = "active" if resume else "suspended"
+
+    def statement(self, delegation_id: str) -> str:
+        """Its word on a delegation that is in force, signed, for `statement_verifier()`. Raises ConfigError."""
+        return statements.sign(self.registry, self.keys, delegation_id, self.issuer, int(self.time()))
+
     def disable_client(self, client_id: str) -> None:
         """Deactivate a client."""
         self.registry.client(client_id).active = False
@@ -146,42 +149,6 @@ class Authority(Scenarios):
         prefix = scope.partition(":")[0]
         return next((known.owner for known in self.registry.scopes.values() if known.prefix == prefix), None)
 
-    # Ways to reach it.
-
-    def transport(self, library: Any = httpx2) -> Any:
-        """A transport for `httpx2.Client` and `AsyncClient`; pass the module `httpx` for clients of that one."""
-        return transports.make_transport(self, library)
-
-    def http(self) -> httpx2.Client:
-        """An HTTP client that reaches this authority and nothing else."""
-        return httpx2.Client(transport=self.transport())
-
-    def async_http(self) -> httpx2.AsyncClient:
-        """The same for asyncio and Trio."""
-        return httpx2.AsyncClient(transport=self.transport())
-
-    def requests_adapter(self) -> BaseAdapter:
-        """For `session.mount(authority.issuer, authority.requests_adapter())` of requests."""
-        return transports.make_requests_adapter(self)
-
-    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        """The authority as an ASGI application, to mount or to give to a test client."""
-        await transports.serve_asgi(self, scope, receive, send)
-
-    @contextmanager
-    def serve(self) -> Iterator[str]:
-        """Listen on loopback, for clients that cannot be handed a transport, such as aiohttp's or other programs.
-
-        The issuer, which is yielded, is its address there until the block ends, and so is the `iss` of tokens.
-        """
-        before = self.issuer
-        with transports.listening(self) as port:
-            self.issuer = f"http://127.0.0.1:{port}/"
-            try:
-                yield self.issuer
-            finally:
-                self.issuer = before
-
     def endpoints(self) -> Endpoints:
         """Its addresses, so that nobody needs to look them up."""
         base = self.issuer.rstrip("/")
@@ -191,11 +158,13 @@ class Authority(Scenarios):
         """A validator of its tokens on its clock, for the API that `audience` names. `policy` is that of `Policy`."""
         return make_validator(self, audience, **policy)
 
+    def statement_verifier(self) -> StatementVerifier:
+        """A verifier of its statements of delegations, on its clock."""
+        return make_statement_verifier(self)
+
     def token_factory(self, audience: str | None = AUDIENCE) -> TokenFactory:
         """Makes tokens that this authority might have issued, without anybody asking for them."""
         return TokenFactory(self.issuer, audience=audience, keys=self.keys, clock=self.clock, profile=self.profile)
-
-    # What happens there.
 
     def time(self) -> float:
         """The time as it has it, in seconds since the Unix epoch."""
@@ -207,12 +176,8 @@ class Authority(Scenarios):
         endpoint = endpoints.endpoint_of(request.path)
         return self.apply(endpoint, lambda: Outcome(self._endpoints.answer(request, self.issuer, int(self.time()))))
 
-    def respond(self, request: Request) -> Answer:
-        """The answer to a request, for an HTTP library that none of the transports fits. Raises Dropped."""
-        return transports.respond(self, request)
-
     def count(self, endpoint: str = "token") -> int:
-        """How many requests came to `endpoint`: `token`, `jwks` or `metadata`."""
+        """How many requests came to `endpoint`: `token`, `jwks`, `metadata` or `status`."""
         return sum(endpoints.endpoint_of(request.path) == endpoint for request in self.requests)
 
     @contextmanager

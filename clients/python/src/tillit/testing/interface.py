@@ -20,6 +20,8 @@ from tillit.core.policy import Policy, _NoAudience
 from tillit.core.retry import RetryPolicy
 from tillit.errors import ConfigError
 from tillit.jwks import JwksSource
+from tillit.statements import StatementVerifier
+from tillit.status_lists import StatusLists
 from tillit.testing.clock import ManualClock
 from tillit.testing.keys import KeyPair
 from tillit.testing.registry import Profile
@@ -193,10 +195,23 @@ class RegisteredClient:
 
 def make_validator(authority: AnyAuthority, audience: Audience, **policy: Any) -> TokenValidator:
     """A validator of the authority's tokens, on its clock. `policy` are further arguments of `Policy`."""
-    # Their own connections are closed when they have what they came for; a pool would be left open.
-    http, async_http = (None, None) if authority.real else (authority.http(), authority.async_http())
-    source = JwksSource(authority.endpoints(), http=http, async_http=async_http, clock=authority.clock)
+    source = JwksSource(authority.endpoints(), **_reaching(authority))
     return TokenValidator(Policy(authority.issuer, audience, **policy), source, clock=authority.clock)
+
+
+def make_statement_verifier(authority: AnyAuthority) -> StatementVerifier:
+    """A verifier of the authority's statements of delegations, on its clock, that looks at its status list."""
+    reaching = _reaching(authority)
+    source = JwksSource(authority.endpoints(), **reaching)
+    return StatementVerifier(
+        authority.issuer, source, StatusLists(authority.issuer, source, **reaching), clock=authority.clock
+    )
+
+
+def _reaching(authority: AnyAuthority) -> dict[str, Any]:
+    """Without clients of ours, connections are closed when they have what they came for; a pool would be left open."""
+    clients = {} if authority.real else {"http": authority.http(), "async_http": authority.async_http()}
+    return {**clients, "clock": authority.clock}
 
 
 def seconds_ahead(valid_to: int | None, now: float) -> int | None:

@@ -103,6 +103,11 @@ class SigningKeys:
         self._current: dict[str, KeyPair] = {}
         self._earlier: list[KeyPair] = []
 
+    @property
+    def preferred(self) -> str:
+        """The algorithm for what has none of its own."""
+        return self._published[0]
+
     def current(self, alg: str) -> KeyPair:
         """The key that signs under `alg` now."""
         if alg not in self._current:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from tillit.testing.refusals import Answer, Refused, json_answer
 
-Endpoint: TypeAlias = Literal["token", "jwks", "metadata", "any"]
+Endpoint: TypeAlias = Literal["token", "jwks", "metadata", "status", "any"]
 
 
 class Dropped(Exception):
@@ -58,7 +58,7 @@ class Scenarios:
 
     def apply(self, endpoint: str, proceed: Proceed) -> Outcome:
         """What comes of a request that `proceed` would answer."""
-        for fault in reversed(self._faults):
+        for fault in reversed(tuple(self._faults)):
             proceed = _bound(fault, endpoint, proceed)
         return proceed()
 
