@@ -232,7 +232,7 @@ def _of_scheme(presented: Presented) -> Iterator[None]:
     try:
         yield
     except AccessError as error:
-        if presented.scheme == DPOP:
+        if presented.scheme == DPOP and not isinstance(error, MissingToken):
             error.scheme = DPOP
         raise
 
