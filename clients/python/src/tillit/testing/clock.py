@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from typing import Final
+
+from tillit.core.retry import RetryPolicy
 
 START: Final = 1_800_000_000.0
 
@@ -47,3 +50,23 @@ class ManualClock:
 
     def __repr__(self) -> str:
         return f"ManualClock(wall={self._wall:.0f})"
+
+
+@dataclass(frozen=True)
+class _RetryByHand(RetryPolicy):
+    """A policy that lets a manual clock pass the time between attempts, and nobody wait."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def wait(self, error: Exception, *, attempt: int, elapsed: float, chance: float) -> float | None:
+        """Nothing to wait, once the clock has moved by what there would be; None to give up."""
+        wait = RetryPolicy.wait(self, error, attempt=attempt, elapsed=elapsed, chance=chance)
+        if wait is None:
+            return None
+        self.clock.advance(wait)
+        return 0.0
+
+
+def by_hand(policy: RetryPolicy, clock: ManualClock) -> RetryPolicy:
+    """The same policy, on a manual clock."""
+    return _RetryByHand(policy.attempts, policy.deadline, policy.base, policy.cap, policy.attempt_timeout, clock=clock)

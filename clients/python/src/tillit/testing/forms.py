@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -25,12 +25,12 @@ ORGNO: Final = re.compile(r"[0-9]{9}")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `headers` have lower-case names."""
+    """One HTTP request. `headers` have lower-case names. What it bears is hidden in `repr`."""
 
     method: str
     path: str
-    headers: Mapping[str, str]
-    body: bytes = b""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -22,7 +22,7 @@ from tillit.errors import ConfigError
 from tillit.jwks import JwksSource
 from tillit.statements import StatementVerifier
 from tillit.status_lists import StatusLists
-from tillit.testing.clock import ManualClock
+from tillit.testing.clock import ManualClock, by_hand
 from tillit.testing.keys import KeyPair
 from tillit.testing.registry import Profile
 from tillit.validator import TokenValidator
@@ -157,18 +157,17 @@ class RegisteredClient:
     def token_client(self, **settings: Any) -> TokenClient:
         """A `TokenClient` that reaches the authority and reads its clock. `settings` are arguments of TokenClient."""
         http = None if self.authority.real else self.authority.http()
-        return TokenClient(self.config, **{"http": http, **self._defaults(), **settings})
+        return TokenClient(self.config, **{"http": http, **self._on_its_clock(settings)})
 
     def async_token_client(self, **settings: Any) -> AsyncTokenClient:
         """The same for asyncio."""
         http = None if self.authority.real else self.authority.async_http()
-        return AsyncTokenClient(self.config, **{"http": http, **self._defaults(), **settings})
+        return AsyncTokenClient(self.config, **{"http": http, **self._on_its_clock(settings)})
 
-    def _defaults(self) -> dict[str, Any]:
-        clock = self.authority.clock
-        # Whoever moves the clock by hand does not want to wait between attempts by another one.
-        retry = RetryPolicy(base=0.0, cap=0.0) if isinstance(clock, ManualClock) else RetryPolicy()
-        return {"clock": clock, "retry": retry}
+    def _on_its_clock(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        clock = settings.get("clock") or self.authority.clock
+        retry = settings.get("retry") or RetryPolicy()
+        return {**settings, "clock": clock, "retry": by_hand(retry, clock) if isinstance(clock, ManualClock) else retry}
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """The claims of a good assertion for all its scopes, made now; one that is given as None is left out."""

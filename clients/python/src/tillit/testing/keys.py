@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -100,6 +101,7 @@ class SigningKeys:
 
     def __init__(self, published: tuple[str, ...] = ("ES256", "RS256")) -> None:
         self._published = published
+        self._lock = threading.RLock()
         self._current: dict[str, KeyPair] = {}
         self._earlier: list[KeyPair] = []
 
@@ -110,25 +112,28 @@ class SigningKeys:
 
     def current(self, alg: str) -> KeyPair:
         """The key that signs under `alg` now."""
-        if alg not in self._current:
-            self._current[alg] = make_key(alg)
-        return self._current[alg]
+        with self._lock:
+            if alg not in self._current:
+                self._current[alg] = make_key(alg)
+            return self._current[alg]
 
     def rotate(self) -> None:
         """Sign with new keys from here on; the ones before stay published."""
-        self._earlier += self._current.values()
-        self._current = {}
+        with self._lock:
+            self._earlier += self._current.values()
+            self._current = {}
 
     def withdraw(self) -> None:
         """Sign with new keys, and publish none of those before: as after a theft."""
-        self._current = {}
-        self._earlier = []
+        with self._lock:
+            self._current, self._earlier = {}, []
 
     def jwks(self) -> dict[str, Any]:
         """The published set (RFC 7517 section 5)."""
-        for alg in self._published:
-            self.current(alg)
-        return {"keys": [key.jwk for key in (*self._current.values(), *self._earlier)]}
+        with self._lock:
+            for alg in self._published:
+                self.current(alg)
+            return {"keys": [key.jwk for key in (*self._current.values(), *self._earlier)]}
 
     def copy(self) -> SigningKeys:
         """The same keys, those published made if they were not, and rotated on their own from here on."""
