@@ -1,4 +1,4 @@
-"""`python -m tests.tillit.vectors` writes `clients/vectors/access-tokens.json`: tokens, clocks and expected verdicts.
+"""`python -m tests.tillit.vectors` writes `clients/vectors/*.json`: tokens, clocks and expected verdicts.
 
 Any client library can run it: read `jwks` and `policies`, and judge each case's token under its policy at its time.
 """
@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 from tests.tillit.by_hand import PrivateKey, b64, public_jwk
 from tests.tillit.vector_keys import deterministic_signature, vector_keys
+from tests.tillit.vectors_certificates import certificate_document
+from tests.tillit.vectors_dpop import dpop_document
+from tests.tillit.vectors_status import status_document
 
 FILE = Path(__file__).parents[2] / "clients" / "vectors" / "access-tokens.json"
 NOW = 1_800_000_000
@@ -183,6 +186,17 @@ def _token(policy: str, alg: str, key: PrivateKey, changes: Mapping[str, Any]) -
     return f"{signing_input}.{b64(deterministic_signature(key, signing_input.encode()))}"
 
 
+def documents() -> dict[str, dict[str, Any]]:
+    """Every file that is generated here, by its name."""
+    return {
+        FILE.name: document(),
+        "dpop-proofs.json": dpop_document(),
+        "certificate-binding.json": certificate_document(),
+        "status-lists.json": status_document(),
+    }
+
+
 if __name__ == "__main__":
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(document(), indent=0) + "\n", encoding="utf-8")
+    for file_name, whole in documents().items():
+        FILE.with_name(file_name).write_text(json.dumps(whole, indent=0) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from tillit.access_errors import (
 from tillit.aio import AsyncTokenClient
 from tillit.bearer import bearer_token
 from tillit.bearer_auth import BearerAuth
+from tillit.certificates import CertificateHeader, read_certificate
 from tillit.client import TokenClient
 from tillit.clock import Clock, SystemClock
 from tillit.config import ClientConfig
@@ -58,6 +59,7 @@ __all__ = [
     "AsyncTokenClient",
     "Authority",
     "BearerAuth",
+    "CertificateHeader",
     "Challenge",
     "ClientConfig",
     "Clock",
@@ -117,6 +119,7 @@ __all__ = [
     "__version__",
     "bearer_token",
     "check_access",
+    "read_certificate",
     "sign_consent",
     "signers",
     "stores",

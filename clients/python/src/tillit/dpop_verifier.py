@@ -46,8 +46,8 @@ class RecentProofs:
             raise ConfigError("the capacity must be at least 1")
         self._capacity = capacity
         self._lock = ForkSafeLock()
-        self._seen: dict[int, set[bytes]] = {}
-        self._size = 0
+        self._seen: set[bytes] = set()
+        self._by_second: dict[int, list[bytes]] = {}
         self._floor = self._horizon = 0
 
     def first_use(self, digest: bytes, issued_at: int, now: int, horizon: int) -> bool:  # noqa: ARG002 - the protocol
@@ -55,22 +55,20 @@ class RecentProofs:
         with self._lock:
             if horizon > self._horizon:
                 self._horizon = horizon
-                for second in [second for second in self._seen if second < horizon]:
-                    self._size -= len(self._seen.pop(second))
-            if issued_at < self._floor or digest in self._seen.get(issued_at, ()):
-                return False
-            if self._size >= self._capacity:
-                oldest = min(self._seen)
-                self._size -= len(self._seen.pop(oldest))
+                for second in [second for second in self._by_second if second < horizon]:
+                    self._seen.difference_update(self._by_second.pop(second))
+            if len(self._seen) >= self._capacity:
+                oldest = min(self._by_second)
+                self._seen.difference_update(self._by_second.pop(oldest))
                 self._floor = max(self._floor, oldest + 1)
-                if issued_at < self._floor:
-                    return False
-            self._seen.setdefault(issued_at, set()).add(digest)
-            self._size += 1
+            if issued_at < self._floor or digest in self._seen:
+                return False
+            self._seen.add(digest)
+            self._by_second.setdefault(issued_at, []).append(digest)
             return True
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._seen)
 
 
 class DpopNonces:
