@@ -9,10 +9,12 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx2
 
 from tests.tillit.by_hand import unb64
+from tests.tillit.stores import DictStore
 from tillit import (
     AccessError,
     AllOf,
@@ -209,9 +211,11 @@ class Call:
 
 
 class World:
-    """A client, an API and an authority; `longest` is how long weather may last, in seconds."""
+    """An API, an authority, and a client, or several that share a store; weather may last `longest` seconds."""
 
-    def __init__(self, seed: int, *, lifetime: int, longest: float, refresh: RefreshPolicy | None = None) -> None:
+    def __init__(
+        self, seed: int, *, lifetime: int, longest: float, refresh: RefreshPolicy | None = None, clients: int = 1
+    ) -> None:
         self.dice = random.Random(seed)
         self.true = ManualClock()
         self.start = self.true.time()
@@ -222,8 +226,7 @@ class World:
         quiet = 2 * REACH
         self.line = self._line(Weather.drawn(self.dice, ["lost", "hung up", "5xx", "flaky"], longest, quiet))
         self.api_line = self._line(Weather.drawn(self.dice, ["lost", "5xx"], 1200.0, 120.0))
-        self.client = self._client(self.authority.add_client(SCOPE), refresh)
-        self.client._random = random.Random(seed)  # type: ignore[assignment]  # so that a seed says everything
+        self.clients = self._make_clients(clients, self.authority.add_client(SCOPE), refresh)
         self.source = JwksSource(
             self.authority.endpoints(), http=httpx2.Client(transport=self.api_line), clock=self.true
         )
@@ -231,7 +234,8 @@ class World:
         self.validator = TokenValidator(
             Policy(self.authority.issuer, AUDIENCE, leeway=LEEWAY), self.source, clock=clock
         )
-        self.http = httpx2.Client(auth=BearerAuth(self.client, SCOPE), transport=httpx2.MockTransport(self._api))
+        api = httpx2.MockTransport(self._api)
+        self.https = [httpx2.Client(auth=BearerAuth(client, SCOPE), transport=api) for client in self.clients]
         self.oracle = Oracle(self.line, self.api_line, lifetime)
         self.kid = ""
 
@@ -254,7 +258,7 @@ class World:
     def _call(self, now: float) -> Call:
         token_due = self.oracle.could_have_token(now)
         try:
-            response = self.http.get(API)
+            response = self.dice.choice(self.https).get(API)
             fault = "" if response.status_code == 200 else f"HTTP {response.status_code}: {response.text}"
         except TokenError as error:
             fault = f"{type(error).__name__}: {error}"
@@ -280,7 +284,7 @@ class World:
         return httpx2.Response(200)
 
     def _settle(self) -> None:
-        for renewal in tuple(self.client._flights._flights.values()):
+        for renewal in [flight for client in self.clients for flight in client._flights._flights.values()]:
             renewal.future.result(10)
         for fetch in tuple(self.source._flights._flights.values()):
             fetch.future.result(10)
@@ -288,11 +292,20 @@ class World:
     def _line(self, weather: Weather) -> Line:
         return Line(self.true, self.start, self.authority, weather, self.dice)
 
-    def _client(self, registered: RegisteredClient, refresh: RefreshPolicy | None) -> TokenClient:
-        return TokenClient(
-            replace(registered.config, authority=self.authority.issuer),
-            http=httpx2.Client(transport=self.line),
-            refresh=refresh,
-            retry=RetryPolicy(base=0.0, cap=0.0),
-            clock=SkewedClock(self.true, self.dice.uniform(-30, 10)),
-        )
+    def _make_clients(
+        self, count: int, registered: RegisteredClient, refresh: RefreshPolicy | None
+    ) -> list[TokenClient]:
+        config = replace(registered.config, authority=self.authority.issuer)
+        store = DictStore() if count > 1 else None
+        clock = SkewedClock(self.true, self.dice.uniform(-30, 10))
+        http, retry = httpx2.Client(transport=self.line), RetryPolicy(base=0.0, cap=0.0)
+        clients = []
+        for _ in range(count):
+            client = TokenClient(config, http=http, store=store, refresh=refresh, retry=retry, clock=clock)
+            # So that a seed says everything.
+            drawn: Any = random.Random(self.dice.random())
+            client._random = drawn
+            if client._sharing is not None:
+                client._sharing._random = drawn
+            clients.append(client)
+        return clients

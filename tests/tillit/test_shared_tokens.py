@@ -108,6 +108,23 @@ def test_renewal_by_one_is_taken_over_by_the_others(make: Make, authority: StubA
     assert authority.hits["/token"] == 2
 
 
+def test_renewal_does_not_settle_for_what_is_due_itself(
+    make: Make, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """Who waits takes a token that others have and that is due; a renewal, for which nobody waits, gets a new one."""
+    one, two = make(), make()
+    two.get("a:b")
+    clock.advance(1)
+    newer = one.get("a:b", force=True)
+    clock.advance(451)
+    assert make().get("a:b") == newer
+    two.get("a:b")
+    settle(two)
+
+    assert two.get("a:b") != newer
+    assert authority.hits["/token"] == 3
+
+
 def test_renewal_is_spread_anew_in_each_process(make: Make) -> None:
     """A token read from the store gets this process's own jitter."""
     ages = {make(RefreshPolicy()).get("a:b").renew_age for _ in range(20)}

@@ -69,14 +69,24 @@ class Sharing:
 
         After a `refusal` that stands, the turn is only to look whether another process was luckier.
         """
+        # Nobody waits for a renewal, so it has the time to replace what others have but is due for renewal too.
+        renewing = seen is not None and self._judge(seen) is not Freshness.SPENT
+        enough = {Freshness.FRESH} if renewing else {Freshness.FRESH, Freshness.RENEW}
         unwanted = self._unwanted.get(key)
-        known = frozenset(token.value for token in (seen, unwanted) if token is not None)
-        times = TurnTimes.of(self._retry, deadline)
-        return Turn(self._shared, Errand(key, request, self._is_usable, known, unwanted, force, refusal, times))
+        errand = Errand(
+            key,
+            request,
+            usable=lambda token: self._judge(token) in enough,
+            known=frozenset(token.value for token in (seen, unwanted) if token is not None),
+            unwanted=unwanted,
+            force=force,
+            refusal=refusal,
+            times=TurnTimes.of(self._retry, deadline),
+        )
+        return Turn(self._shared, errand)
 
-    def _is_usable(self, token: Token) -> bool:
-        freshness = self._refresh.judge(age=token.age(), lifetime=token.lifetime, renew_age=token.renew_age)
-        return freshness is not Freshness.SPENT
+    def _judge(self, token: Token) -> Freshness:
+        return self._refresh.judge(age=token.age(), lifetime=token.lifetime, renew_age=token.renew_age)
 
     def _from_store(self, told: StoredToken, found: Stored, request: TokenRequest) -> Token | None:
         age = told.age(self._clock.time(), found.ttl)
