@@ -20,6 +20,7 @@ GUIDES = (
     "open-an-api-with-scopes",
     "delegate-to-a-supplier",
     "protect-an-api-with-fastapi",
+    "protect-an-api-behind-a-proxy",
     "run-on-postgresql",
     "share-tokens-between-processes",
 )
