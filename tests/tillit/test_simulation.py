@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from stamina import instrumentation
 
-from tests.tillit.simulation import LENGTH, REACH, Call, World
+from tests.tillit.simulation import LENGTH, REACH, Call, Weather, World
 from tillit import RefreshPolicy
 
 # What a renewal has from the latest moment at which it may begin, 82.5 % of a life, to its end.
@@ -53,6 +53,22 @@ def test_weather_shorter_than_the_time_for_renewal_is_not_felt(lifetime: int) ->
 
     assert not felt, show(felt)
     assert sum(world.line.attempts - len(world.line.answered) for world in worlds) > 0
+
+
+def test_key_that_is_withdrawn_costs_no_call() -> None:
+    """When keys are replaced at once, as after a theft, calls go on with new tokens as soon as the API knows."""
+    for seed in range(2):
+        world = World(seed, lifetime=3600, longest=900)
+        world.line.weather = world.api_line.weather = Weather([])
+        calls = []
+        for call in world.calls():
+            calls.append(call)
+            if len(calls) in (100, 400):
+                world.keys.withdraw()
+        assert not [call for call in calls if call.fault], show(calls)
+        tokens = [answer for answer in world.line.answered if answer.url.path == "/token"]
+        # One at first, at most two that were due, and one for each theft that fell on a token in its life.
+        assert 3 <= len(tokens) <= 5
 
 
 def test_processes_that_share_renew_once_for_all() -> None:

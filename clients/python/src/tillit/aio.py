@@ -32,6 +32,9 @@ class AsyncTokenClient(TokenClientBase):
     """Gets access tokens, keeps them, and renews them before they expire. Safe to share between tasks and loops.
 
     One request a key is under way at a time; a cancelled caller does not end it for the others.
+
+    `store` is where tokens are shared with other processes (see `tillit.stores`), or a MemoryStore that clients of this
+    process share; without one it is what the configuration's `token_cache` says.
     """
 
     def __init__(

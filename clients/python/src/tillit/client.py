@@ -29,6 +29,9 @@ class TokenClient(TokenClientBase):
     """Gets access tokens, keeps them, and renews them before they expire. Safe to share between threads.
 
     One request a key is under way at a time; different keys never wait for each other.
+
+    `store` is where tokens are shared with other processes (see `tillit.stores`), or a MemoryStore that clients of this
+    process share; without one it is what the configuration's `token_cache` says.
     """
 
     def __init__(
