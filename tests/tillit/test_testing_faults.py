@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -136,7 +137,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 def told(answer: Answer) -> dict[str, Any]:
     """What a client can tell one answer from another by, without the names it was given for this occasion."""
-    members = {name: TRACE.sub("", value) for name, value in answer.json.items()}
+    members = {name: TRACE.sub("", str(value)) for name, value in answer.json.items()}
     kept = ("content-type", "cache-control", "pragma", "allow", "retry-after")
     return {"status": answer.status, **members, **{name: answer.headers.get(name) for name in kept}}
 
@@ -235,3 +236,49 @@ def _shape(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _shape(inner) for name, inner in value.items()}
     return type(value).__name__
+
+
+CLAIMS: list[tuple[str, Any]] = [
+    *(("aud", value) for value in (None, "x", ["x"], [], 7, {"x": 1})),
+    *(("sub", value) for value in ("plain", "x", None, 7)),
+    *(("jti", value) for value in (None, "", "a" * 256, "a" * 257, "å", 7)),
+    *(("scope", value) for value in (None, "", " ", "std:off", "std:denied", "std:delegable", "std:write", "x", 7)),
+    *(("resource", value) for value in (faults.API, "x", [], [faults.API], [7], "urn:x:y", "https://", "mailto:a@b")),
+    *(("consumer_org", value) for value in (faults.CONSUMER, faults.SELF, faults.UNKNOWN, "", "31000002x", None)),
+    *(("pid", value) for value in ("12345678901", "1", 7, None)),
+    *((name, value) for name in ("exp", "iat", "nbf") for value in (None, True, -1, 0.5, "1", 2**53, 0, 1)),
+    *((name, 1) for name in ("x", "å" * 70, "authorization_details", "client_id", "acr")),
+]
+HEADERS: list[tuple[str, Any]] = [
+    *(("typ", value) for value in (None, "jwt", "JWT", "JOSE", 7, "client-authentication+jwt", "at+jwt")),
+    *(("alg", value) for value in (None, "none", "HS256", "ES384", "RS256", 7)),
+    *(("kid", value) for value in (None, "", "x", 7, REMOVED.kid, "a" * 129)),
+    *(("x5c", value) for value in ([], ["a"], "a", [7])),
+    *((name, "x") for name in ("crit", "jku", "x5u", "zip", "b64", "cty", "x")),
+]
+PARAMETERS: list[tuple[str, str]] = [
+    *(("scope", value) for value in ("std:read", "std:write", "", "a  b")),
+    *(("client_id", value) for value in ("plain", "x", "")),
+    *(("resource", value) for value in (faults.API, "x", "")),
+    *(("consumer_org", value) for value in (faults.CONSUMER, "x", "")),
+    *((name, "x") for name in ("client_assertion", "client_secret", "unknown", "grant_type")),
+]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_several_faults_at_once_are_answered_alike(both: Both, seed: int) -> None:
+    """Where one request has up to four faults, both name the same one of them first."""
+    dice = random.Random(seed)
+    for _ in range(60):
+        claims = dict(dice.sample(CLAIMS, dice.randint(0, 2)))
+        header = dict(dice.sample(HEADERS, dice.choice((0, 0, 0, 1))))
+        form = dict(dice.sample(PARAMETERS, dice.choice((0, 0, 1))))
+        who = dice.choice(("plain", "plain", "maskinporten"))
+        estates = ((both.ask_real, both.at_real), (both.ask_light, both.at_light))
+        real, light = (
+            told(ask(estate.sent(getattr(estate, who), header=header, form=form, **claims))) for ask, estate in estates
+        )
+        for answer in (real, light):
+            if answer["status"] == 200:
+                answer["access_token"] = "…"
+        assert light == real, (who, claims, header, form)
