@@ -1,0 +1,31 @@
+/** Get and validate machine-to-machine access tokens of a Tillit or Maskinporten authority. */
+
+export {
+  AccessError,
+  InsufficientScope,
+  InvalidRequest,
+  InvalidToken,
+  KeysUnavailable,
+  MissingToken,
+} from "./access-errors.js";
+export type { Challenge, ChallengeOptions } from "./access-errors.js";
+export { AccessToken, Organisation } from "./access-token.js";
+export { bearerMiddleware, protect } from "./adapters.js";
+export type { AccessOptions, AuthorizedRequest } from "./adapters.js";
+export { Authority, Discovery } from "./authority.js";
+export type { Endpoints } from "./authority.js";
+export { bearerToken } from "./bearer.js";
+export { systemClock } from "./clock.js";
+export type { Clock } from "./clock.js";
+export type { Confirmation } from "./confirmation.js";
+export { ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable } from "./errors.js";
+export { JwksSource } from "./jwks.js";
+export type { JwksOptions, JwksStatus } from "./jwks.js";
+export type { JwksLimits } from "./jwks-cache.js";
+export { NO_AUDIENCE, Policy } from "./policy.js";
+export type { PolicyOptions } from "./policy.js";
+export { AllOf, AnyOf } from "./requirements.js";
+export type { Requirement } from "./requirements.js";
+export type { Fetch } from "./transport.js";
+export { checkAccess, TokenValidator } from "./validator.js";
+export type { Presented, ValidatorOptions } from "./validator.js";

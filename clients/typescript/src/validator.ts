@@ -1,0 +1,171 @@
+/** Access tokens, from text to AccessToken: the one door an API needs. */
+
+import { InsufficientScope, InvalidToken } from "./access-errors.js";
+import type { AccessToken, Organisation } from "./access-token.js";
+import { checkClaims, holdsDuring } from "./claims.js";
+import { systemClock } from "./clock.js";
+import type { Clock } from "./clock.js";
+import { checkCertificate } from "./confirmation.js";
+import { ConfigError } from "./errors.js";
+import { verify } from "./jose/algorithms.js";
+import { readCompact } from "./jose/compact.js";
+import type { UnverifiedJwt } from "./jose/compact.js";
+import { MalformedJose } from "./jose/json.js";
+import { JwksSource } from "./jwks.js";
+import type { JwksOptions, JwksStatus } from "./jwks.js";
+import { NO_AUDIENCE, Policy } from "./policy.js";
+import type { Requirement } from "./requirements.js";
+import { VerifiedTokens } from "./verified.js";
+
+/** How a validator is set up. */
+export interface ValidatorOptions {
+  readonly clock?: Clock | undefined;
+  /** How many tokens that were found good are recognised; 1024 by default, 0 keeps nothing. */
+  readonly cacheSize?: number | undefined;
+}
+
+/** What a request presents beside its token. */
+export interface Presented {
+  /** The certificate (DER) with which the client authenticated its TLS connection (RFC 8705 section 3). */
+  readonly clientCertificate?: Uint8Array | undefined;
+}
+
+/**
+ * Validates access tokens of both profiles: `at+jwt` (RFC 9068) and the `JWT` of Maskinporten.
+ *
+ * In order: shape, header, key, signature, times, issuer and audience, scopes. Nothing of a token is believed, and no
+ * scope is looked at, before its signature is verified.
+ *
+ * Up to `cacheSize` tokens that were found good are recognised by the SHA-256 of their whole text, and their signature
+ * is not verified again: not after `exp`, and not once the authority's keys have been fetched anew. Scopes are looked
+ * at each time. The verdict is the same either way, so the price is memory: the claims of recent tokens, personal ones
+ * included, stay in this process.
+ *
+ * `jwks` is the source of the one issuer's keys, or by issuer the source of each.
+ */
+export class TokenValidator {
+  readonly #sources: ReadonlyMap<string, JwksSource>;
+  readonly #clock: Clock;
+  readonly #verified: VerifiedTokens;
+
+  /** @throws ConfigError */
+  constructor(
+    readonly policy: Policy,
+    jwks: JwksSource | ReadonlyMap<string, JwksSource>,
+    options: ValidatorOptions = {},
+  ) {
+    const [first] = policy.issuers;
+    this.#sources = jwks instanceof JwksSource ? new Map([[first as string, jwks]]) : new Map(jwks);
+    const named = [...this.#sources.keys()];
+    if (named.length !== policy.issuers.size || !named.every((issuer) => policy.issuers.has(issuer))) {
+      throw new ConfigError("each issuer of the policy needs its own JwksSource");
+    }
+    this.#clock = options.clock ?? systemClock;
+    this.#verified = new VerifiedTokens(options.cacheSize ?? 1024);
+  }
+
+  /** A validator with the default policy for one authority, whose metadata is looked up at first use. */
+  static forIssuer(
+    issuer: string,
+    audience: string | Iterable<string> | typeof NO_AUDIENCE,
+    options: ValidatorOptions & JwksOptions & { readonly allowHttp?: boolean } = {},
+  ): TokenValidator {
+    return new TokenValidator(new Policy(issuer, audience), JwksSource.forIssuer(issuer, options), options);
+  }
+
+  /**
+   * The token, proven good now, and good for `require`.
+   *
+   * A token that is bound to a key (RFC 9449) is refused; one bound to a certificate needs it in `presented`.
+   *
+   * @throws InvalidToken (401), InsufficientScope (403) or KeysUnavailable (503)
+   */
+  async validate(token: string, require?: Requirement, presented: Presented = {}): Promise<AccessToken> {
+    const found = await this.#validated(token);
+    if (found.confirmation !== undefined) {
+      if (found.confirmation.jkt !== undefined) {
+        throw new InvalidToken("the token is bound to a key, and came without proof of possession");
+      }
+      checkCertificate(found.confirmation, presented.clientCertificate);
+    }
+    checkAccess(found, require);
+    return found;
+  }
+
+  /** Fetch the keys before the first request. Does not throw when the authority is away. */
+  async warm(): Promise<void> {
+    await Promise.all([...this.#sources.values()].map((source) => source.warm()));
+  }
+
+  /** By issuer, what is known of its keys; for readiness probes. Asks nobody. */
+  status(): ReadonlyMap<string, JwksStatus> {
+    return new Map([...this.#sources].map(([issuer, source]) => [issuer, source.status()]));
+  }
+
+  /** Verify every token's signature anew from here on, those seen before included. */
+  forget(): void {
+    this.#verified.forget();
+  }
+
+  async #validated(text: string): Promise<AccessToken> {
+    const known = this.#verified.recall(text, this.#now());
+    // The key is asked for all the same: it may be gone, or have come anew, and asking is what keeps keys fresh.
+    if (known !== undefined && (await known.source.key(known.kid, known.alg)) === known.key) return known.token;
+    const unverified = this.#read(text);
+    const { kid, alg, claims, typ } = unverified;
+    const source = this.#source(unverified);
+    const key = await source.key(kid, alg);
+    if (!(await verify(alg, key, unverified.signingInput, unverified.signature))) {
+      throw new InvalidToken("the signature is not valid");
+    }
+    // The clock is read again: a fetch of keys may have taken a while.
+    const now = this.#now();
+    const token = checkClaims(claims, typ, this.policy, now);
+    this.#verified.keep(text, { token, source, kid, alg, key, during: holdsDuring(token, claims, this.policy) }, now);
+    return token;
+  }
+
+  #read(token: string): UnverifiedJwt {
+    let unverified: UnverifiedJwt;
+    try {
+      unverified = readCompact(token);
+    } catch (error) {
+      throw error instanceof MalformedJose ? new InvalidToken(error.message) : error;
+    }
+    if (!this.policy.algorithms.has(unverified.alg)) throw new InvalidToken("the algorithm is not accepted");
+    if (!this.policy.tokenTypes.has(unverified.typ)) {
+      throw new InvalidToken("the type of the token is not accepted");
+    }
+    return unverified;
+  }
+
+  #source(unverified: UnverifiedJwt): JwksSource {
+    // The unproven issuer only chooses which keys must prove it.
+    const { iss } = unverified.claims;
+    const source = typeof iss === "string" ? this.#sources.get(iss) : undefined;
+    if (source === undefined) throw new InvalidToken("the issuer is not accepted");
+    return source;
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.time());
+  }
+}
+
+/**
+ * Whether a validated `token` gives access: its scopes meet `require` and its consumer satisfies `consumer`.
+ *
+ * @throws InsufficientScope
+ */
+export function checkAccess(
+  token: AccessToken,
+  require?: Requirement,
+  consumer?: (organisation: Organisation) => boolean,
+): void {
+  if (require !== undefined && !require.metBy(token.scopes)) {
+    throw new InsufficientScope("a required scope is missing", require.scopes);
+  }
+  if (consumer !== undefined && !consumer(token.consumer)) {
+    throw new InsufficientScope("the consumer is not admitted here");
+  }
+}
