@@ -36,6 +36,9 @@ AUDIENCE = "https://api.example.no/"
 API = "https://api.example.no/things"
 # What clocks may be apart, and a second because claims are whole seconds.
 LEEWAY = 31
+# Authorities take no assertion that is from more than 10 s ahead, so such a clock gets no token at all.
+CLIENT_SKEW = (-30.0, 10.0)
+API_SKEW = (-30.0, 30.0)
 LONGEST_SILENCE = 20.0
 # Renewals begin 5 s apart, so that in so many seconds of calls one begins.
 REACH = LONGEST_SILENCE + 5.0
@@ -230,7 +233,7 @@ class World:
         self.source = JwksSource(
             self.authority.endpoints(), http=httpx2.Client(transport=self.api_line), clock=self.true
         )
-        clock = SkewedClock(self.true, self.dice.uniform(-30, 30))
+        clock = SkewedClock(self.true, self.dice.uniform(*API_SKEW))
         self.validator = TokenValidator(
             Policy(self.authority.issuer, AUDIENCE, leeway=LEEWAY), self.source, clock=clock
         )
@@ -297,7 +300,7 @@ class World:
     ) -> list[TokenClient]:
         config = replace(registered.config, authority=self.authority.issuer)
         store = DictStore() if count > 1 else None
-        clock = SkewedClock(self.true, self.dice.uniform(-30, 10))
+        clock = SkewedClock(self.true, self.dice.uniform(*CLIENT_SKEW))
         http, retry = httpx2.Client(transport=self.line), RetryPolicy(base=0.0, cap=0.0)
         clients = []
         for _ in range(count):
