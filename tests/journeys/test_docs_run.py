@@ -23,6 +23,7 @@ GUIDES = (
     "protect-an-api-behind-a-proxy",
     "run-on-postgresql",
     "share-tokens-between-processes",
+    "bind-tokens-to-a-key",
 )
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {

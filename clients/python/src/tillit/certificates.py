@@ -6,9 +6,9 @@ import base64
 import binascii
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from tillit.access_errors import InvalidRequest
@@ -48,6 +48,15 @@ class CertificateHeader:
             return _READERS[self.form](values[0])
         except (ValueError, binascii.Error):
             raise InvalidRequest("the certificate header is malformed") from None
+
+    def in_asgi(self, scope: Mapping[str, Any]) -> bytes | None:
+        """The certificate in the headers of an ASGI scope, for the adapters' `certificate`. Raises InvalidRequest."""
+        name = self.name.lower().encode("latin-1")
+        return self.read([value.decode("latin-1") for header, value in scope["headers"] if header.lower() == name])
+
+    def in_wsgi(self, environ: Mapping[str, Any]) -> bytes | None:
+        """The certificate in a WSGI environment, for the adapters' `certificate`. Raises InvalidRequest."""
+        return self.read([environ.get("HTTP_" + self.name.upper().replace("-", "_"), "")])
 
 
 def read_certificate(certificate: bytes | str) -> bytes:
