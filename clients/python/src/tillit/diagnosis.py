@@ -1,0 +1,129 @@
+"""What keeps a client from its tokens: one look at each thing a token needs, in the order in which it needs them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+
+from tillit.access_errors import AccessError
+from tillit.client import TokenClient
+from tillit.config import ClientConfig
+from tillit.core.authority import Authority, Discovery
+from tillit.core.policy import NO_AUDIENCE, Policy
+from tillit.core.retry import RetryPolicy
+from tillit.core.token import Token
+from tillit.errors import ConfigError, MalformedResponse, Rejected, TillitError, Unavailable
+from tillit.jose.encoding import MalformedJose
+from tillit.jose.unverified import unverified_audience
+from tillit.jwks import JwksSource
+from tillit.transport import Transport, Unreachable, fetch_metadata
+from tillit.validator import TokenValidator
+
+Step = Literal["settings", "metadata", "clock", "token", "validation"]
+STEPS: Final[tuple[Step, ...]] = ("settings", "metadata", "clock", "token", "validation")
+_WITHIN: Final = 10.0
+_MOST_BYTES: Final = 256 * 1024
+# Assertions are refused from about ten seconds of difference on.
+_MOST_SKEW: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found at one step. `advice` is what to do, empty if nothing; `code` that of a refusal."""
+
+    step: Step
+    good: bool
+    text: str
+    advice: str = ""
+    code: str = ""
+
+
+class Examination:
+    """Looks at one client's settings, its authority, its clock and its tokens. `clock` gives wall time in seconds."""
+
+    def __init__(self, settings: Callable[[], ClientConfig], clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    def findings(self) -> Iterator[Finding]:
+        """One finding a step, up to and with the first that is not good: what comes after would fail for its sake."""
+        step: Step = "settings"
+        try:
+            config = self._settings()
+            signer = config.signer
+            yield Finding(step, good=True, text=f"{config.client_id} signs by {signer.alg}, key {signer.thumbprint}")
+            step = "metadata"
+            authority = self._authority(config)
+            yield Finding(step, good=True, text=f"{authority.issuer} issues tokens at {authority.token_endpoint}")
+            clock = self._look_at_clock(authority)
+            yield clock
+            if not clock.good:
+                return
+            step = "token"
+            token = _token(config)
+            text = f"{' '.join(token.scopes)} for {int(token.expires_in())} s"
+            yield Finding(step, good=True, text=text)
+            yield _validated(token, authority)
+        except TillitError as error:
+            yield _failed(step, error)
+
+    def _authority(self, config: ClientConfig) -> Authority:
+        where = config.where
+        return fetch_metadata(where, within=_WITHIN) if isinstance(where, Discovery) else where
+
+    def _look_at_clock(self, authority: Authority) -> Finding:
+        try:
+            # Whatever a token endpoint answers to an empty request, it says what time it is.
+            reply = Transport(None).send(
+                "POST", authority.token_endpoint or "", form={}, within=_WITHIN, max_bytes=_MOST_BYTES
+            )
+            there = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
+        except Unreachable as error:
+            raise Unavailable(f"token endpoint: {error}") from None
+        except (TypeError, ValueError):
+            return Finding("clock", good=True, text="the authority does not say what time it is")
+        skew = there - self._clock()
+        if abs(skew) <= _MOST_SKEW:
+            return Finding("clock", good=True, text=f"within {abs(skew):.0f} s of the authority's")
+        direction = "behind" if skew > 0 else "ahead of"
+        text = f"this machine's clock is {abs(skew):.0f} s {direction} the authority's"
+        return Finding("clock", good=False, text=text, advice="Set the clock, and keep it by NTP.")
+
+
+def _token(config: ClientConfig) -> Token:
+    with TokenClient(config, retry=RetryPolicy(attempts=1)) as client:
+        return client.get()
+
+
+def _validated(token: Token, authority: Authority) -> Finding:
+    if authority.jwks_uri is None:
+        return Finding("validation", good=True, text="not done: the settings name no key set")
+    try:
+        # As the API would to which the token is addressed.
+        policy = Policy(authority.issuer, unverified_audience(token.value) or NO_AUDIENCE)
+        TokenValidator(policy, JwksSource(authority)).validate(token.value)
+    except (AccessError, MalformedJose) as error:
+        advice = "An API would refuse this token: look whether ISSUER and JWKS_URI belong together."
+        return Finding("validation", good=False, text=str(error), advice=advice)
+    return Finding("validation", good=True, text="an API finds the token good")
+
+
+def _failed(step: Step, error: TillitError) -> Finding:
+    if isinstance(error, Rejected):
+        code = error.mp_code or error.code
+        traced = f" (trace_id: {error.trace_id})" if error.trace_id else ""
+        return Finding(step, good=False, text=f"{error}{traced}", advice=error.hint or "", code=code)
+    return Finding(step, good=False, text=str(error), advice=_advice(step, error))
+
+
+def _advice(step: Step, error: TillitError) -> str:
+    if isinstance(error, ConfigError):
+        return "Correct the settings." if step == "settings" else "Compare ISSUER with what the metadata say."
+    if isinstance(error, MalformedResponse):
+        return "Something else answers there: look at the address, and for a proxy between."
+    if isinstance(error, Unavailable):
+        return "Look at the address, name service, firewalls and proxies, and whether its certificate is trusted here."
+    return ""

@@ -1,0 +1,44 @@
+"""Whether a token is good, for programs that cannot tell themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillit.access_errors import InvalidToken
+from tillit.core.access_token import AccessToken
+from tillit.core.policy import NO_AUDIENCE, Policy
+from tillit.core.requirements import AllOf
+from tillit.jose.encoding import MalformedJose
+from tillit.jose.unverified import unverified_audience
+from tillit.jwks import JwksSource
+from tillit.validator import TokenValidator
+
+
+class Judge:
+    """Validates tokens of one authority, by every spelling of its issuer, for an audience or for whomever they name.
+
+    Where no `audience` is given, signature, issuer and times are vouched for, and whoever asks must look at `aud`.
+    """
+
+    def __init__(self, issuers: Sequence[str], keys: JwksSource, audience: str | None = None) -> None:
+        self._keys = dict.fromkeys(issuers, keys)
+        self._validator = self._for(audience) if audience is not None else None
+
+    async def judge(self, token: str, scopes: Sequence[str] = (), audience: str | None = None) -> AccessToken:
+        """The token, proven. `audience` is asked for instead of the judge's own. Raises AccessError."""
+        required = AllOf(*scopes) if scopes else None
+        return await self._choose(token, audience).avalidate(token, required)
+
+    def _choose(self, token: str, audience: str | None) -> TokenValidator:
+        if audience is not None:
+            return self._for(audience)
+        if self._validator is not None:
+            return self._validator
+        try:
+            named = unverified_audience(token)
+        except MalformedJose as error:
+            raise InvalidToken(str(error)) from None
+        return self._for(*named)
+
+    def _for(self, *audience: str) -> TokenValidator:
+        return TokenValidator(Policy(self._keys, audience or NO_AUDIENCE), self._keys, cache_size=0)
