@@ -1,0 +1,181 @@
+"""The sidecar over real HTTP, as programs in other languages and proxies use it, with a light authority behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+
+from tests.support.authority import free_ports
+from tillit.testing import Authority
+
+API = "https://api.example.no/"
+START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sidecar that runs, and the authority behind it."""
+
+    authority: Authority
+    port: int
+
+    def post(self, path: str, json: object = None, **request: object) -> httpx2.Response:
+        """Post to the sidecar."""
+        return httpx2.post(f"http://127.0.0.1:{self.port}{path}", json=json, **request)  # type: ignore[arg-type]
+
+    def token(self, **members: object) -> httpx2.Response:
+        """Ask for a token as nais applications do."""
+        return self.post("/api/v1/token", {"identity_provider": "maskinporten", "target": "x:read", **members})
+
+    def get(self, path: str, **headers: str) -> httpx2.Response:
+        """Read from the sidecar."""
+        return httpx2.get(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """A sidecar, started by its command line."""
+    authority = Authority()
+    scope = authority.add_scope("x:read", audience=API)
+    other = authority.add_scope("x:write", audience=API)
+    client = authority.add_client(scope, other, org="889640782")
+    authority.grant(scope, client.org)
+    (port,) = free_ports(1)
+    with authority.serve():
+        command = [sys.executable, "-m", "tillit", "sidecar", "--port", str(port)]
+        process = subprocess.Popen(command, env={**os.environ, **client.environ()})
+        found = Place(authority, port)
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while time.monotonic() < deadline and process.poll() is None:
+                try:
+                    if found.get("/readyz").status_code == 200:
+                        break
+                except httpx2.TransportError:
+                    time.sleep(0.05)
+            yield found
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(START_SECONDS) in (0, -signal.SIGTERM)
+
+
+def test_a_token_is_fetched_once_and_told_with_what_is_left_of_it(place: Place) -> None:
+    """JSON and form get the same token from the cache, and `skip_cache` another."""
+    first, before = place.token().json(), place.authority.count()
+    form = {"identity_provider": "tillit", "target": "x:read"}
+    again = place.post("/api/v1/token", data=form).json()
+    assert (again["access_token"], again["token_type"]) == (first["access_token"], "Bearer")
+    assert 0 < again["expires_in"] <= first["expires_in"]
+    assert place.authority.count() == before
+    assert place.token(skip_cache=True).json()["access_token"] != first["access_token"]
+    assert place.token(resource=API).status_code == 200
+
+
+def test_a_refusal_of_the_authority_is_passed_on(place: Place) -> None:
+    """Status, error and description are those of the authority."""
+    answer = place.token(target="x:none")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+    assert answer.json()["error_description"].startswith("MP-200")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"identity_provider": "azuread"},
+        {"identity_provider": None},
+        {"target": ""},
+        {"target": ["x:read"]},
+        {"target": None},
+        {"resource": 7},
+        {"skip_cache": "perhaps"},
+        {"authorization_details": "{"},
+    ],
+)
+def test_what_is_not_of_this_api_is_refused(place: Place, members: dict[str, object]) -> None:
+    """A request that says something else gets 400 and a sentence."""
+    answer = place.token(**members)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("text/plain", b"{}"), ("application/json", b"["), ("application/json", b"[]")]
+)
+def test_a_body_that_cannot_be_read_is_refused(place: Place, kind: str, body: bytes) -> None:
+    """Neither another type, nor broken JSON, nor a list."""
+    assert place.post("/api/v1/token", content=body, headers={"content-type": kind}).status_code == 400
+
+
+def test_a_huge_body_is_refused(place: Place) -> None:
+    """What grows beyond the bound is not read to its end."""
+    assert place.token(target="x" * 100_000).status_code == 400
+
+
+def test_introspection_always_answers(place: Place) -> None:
+    """200 for good and bad: claims of the one, a reason for the other."""
+    ask = {"identity_provider": "maskinporten"}
+    good = place.post("/api/v1/introspect", ask | {"token": place.token().json()["access_token"]})
+    assert (good.status_code, good.json()["active"], good.json()["scope"]) == (200, True, "x:read")
+    factory = place.authority.token_factory(API)
+    for bad in (factory("x:read", expired=True), factory("x:read", iss="https://other.example/"), "rubbish"):
+        answer = place.post("/api/v1/introspect", ask | {"token": bad})
+        assert (answer.status_code, answer.json()["active"], bool(answer.json()["error"])) == (200, False, True)
+    assert place.post("/api/v1/introspect", ask).status_code == 400
+
+
+def test_a_proxy_is_told_whom_to_let_in(place: Place) -> None:
+    """204 with the parties, 403 for a scope that is missing, 401 with a challenge for everything else."""
+    bearer = f"Bearer {place.token().json()['access_token']}"
+    good = place.get(f"/auth?scope=x%3Aread&audience={API}", authorization=bearer)
+    assert (good.status_code, good.headers["x-consumer"]) == (204, "0192:889640782")
+    narrow = place.get("/auth?scope=x%3Aread&scope=x%3Awrite", authorization=bearer)
+    assert (narrow.status_code, "insufficient_scope" in narrow.headers["www-authenticate"]) == (403, True)
+    other = place.get("/auth?scope=x%3Aread&audience=https://other.example/", authorization=bearer)
+    assert (other.status_code, "invalid_token" in other.headers["www-authenticate"]) == (401, True)
+    assert place.get("/auth?scope=x%3Aread").headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"host": "127.0.0.1.evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "same-origin"},
+    ],
+)
+def test_a_browser_gets_nothing(place: Place, headers: dict[str, str]) -> None:
+    """Neither a page that lets its own name lead here, nor one that posts across origins."""
+    body = {"identity_provider": "maskinporten", "target": "x:read"}
+    assert place.post("/api/v1/token", body, headers=headers).status_code == 403
+
+
+def test_users_tokens_are_not_exchanged(place: Place) -> None:
+    """What Texas does for people is refused with a sentence."""
+    answer = place.post("/api/v1/token/exchange", {"identity_provider": "tokenx", "target": "a", "user_token": "b"})
+    assert answer.status_code == 400
+
+
+def test_the_authority_may_be_away(place: Place) -> None:
+    """A token that cannot be had is 503, and the sidecar goes on."""
+    with place.authority.unavailable():
+        answer = place.token(skip_cache=True, resource=API)
+    # One that is still good is better than none.
+    assert answer.status_code in (200, 503)
+    assert place.token().status_code == 200
+
+
+def test_what_it_does_is_counted(place: Place) -> None:
+    """Requests by path and status, in the text format of Prometheus, and no token in it."""
+    place.token()
+    text = place.get("/metrics").text
+    assert 'tillit_sidecar_requests_total{path="/api/v1/token",status="200"}' in text
+    assert "eyJ" not in text
+    assert place.get("/healthz").text == "ok"
