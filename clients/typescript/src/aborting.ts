@@ -1,0 +1,20 @@
+/** Waiting that can be ended without ending what is waited for. */
+
+import { Unavailable } from "./errors.js";
+
+/** What `flight` brings, unless `signal` ends the wait before. Throws Unavailable then. */
+export async function orAborted<T>(flight: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return flight;
+  flight.catch(() => undefined); // it goes on without this caller
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new Unavailable("the caller's deadline passed before a token came"));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([flight, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

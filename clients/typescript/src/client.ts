@@ -1,0 +1,226 @@
+/** The token client. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { orAborted } from "./aborting.js";
+import { signedForm } from "./assertion.js";
+import { Discovery } from "./authority.js";
+import type { Authority } from "./authority.js";
+import { systemClock } from "./clock.js";
+import type { Clock } from "./clock.js";
+import { checkConfig, configFromEnv } from "./config.js";
+import type { ClientConfig } from "./config.js";
+import { ConfigError, Rejected, Throttled, Unavailable } from "./errors.js";
+import { checkRefresh, checkRetry, hardAge, REFRESH, renewAge, RETRY, waitAfter } from "./policies.js";
+import type { RefreshPolicy, RetryPolicy } from "./policies.js";
+import { Refusals } from "./refusals.js";
+import { MAX_RESPONSE, readReply } from "./response.js";
+import { decodeToken, encodeToken, MemoryStore } from "./store.js";
+import type { TokenStore } from "./store.js";
+import { cacheKey, TokenRequest } from "./token-request.js";
+import type { Scopes } from "./token-request.js";
+import { Token } from "./token.js";
+import { fetchMetadata, send, Unreachable } from "./transport.js";
+import type { Fetch, Reply } from "./transport.js";
+
+/** How a client is set up. */
+export interface ClientOptions {
+  readonly fetch?: Fetch | undefined;
+  /** Where processes share tokens. */
+  readonly store?: TokenStore | undefined;
+  readonly refresh?: Partial<RefreshPolicy>;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly clock?: Clock | undefined;
+  /** Waits so many seconds between attempts; for tests. */
+  readonly wait?: (seconds: number) => Promise<unknown>;
+}
+
+/** How one call is made. */
+export interface GetOptions {
+  /** Ends this caller's wait, as `AbortSignal.timeout(2000)` does; the fetch goes on for others. */
+  readonly signal?: AbortSignal | undefined;
+  /** Fetch even if a token or a refusal is remembered. */
+  readonly force?: boolean | undefined;
+}
+
+/** Gets access tokens, keeps them, and renews them before they expire. One request a key is under way at a time. */
+export class TokenClient {
+  readonly #config: ClientConfig;
+  readonly #options: ClientOptions;
+  readonly #clock: Clock;
+  readonly #refresh: RefreshPolicy;
+  readonly #retry: RetryPolicy;
+  readonly #memory = new MemoryStore();
+  readonly #refusals = new Refusals();
+  readonly #flights = new Map<string, Promise<Token>>();
+  readonly #renewals = new Map<string, number>();
+  readonly #address: string;
+  #where: Authority | Discovery;
+
+  /** @throws ConfigError */
+  constructor(config: ClientConfig, options: ClientOptions = {}) {
+    const where = checkConfig(config);
+    this.#config = config;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#refresh = checkRefresh({ ...REFRESH, ...options.refresh });
+    this.#retry = checkRetry({ ...RETRY, ...options.retry });
+    this.#where = where;
+    // Not `#where`: that becomes an Authority once it is looked up, and the key must not change then.
+    this.#address = where instanceof Discovery ? where.metadataUrl : `${where.issuer} ${where.tokenEndpoint}`;
+  }
+
+  /** A client with the settings in the environment; see `configFromEnv`. Throws ConfigError. */
+  static fromEnv(prefix?: string, environment?: Readonly<Record<string, string | undefined>>): TokenClient {
+    return new TokenClient(configFromEnv(prefix, environment));
+  }
+
+  /**
+   * A token that is good now: from the cache, or fetched. `request` may be scopes; none asks for the default scopes.
+   *
+   * @throws ConfigError, Rejected, Throttled, Unavailable or MalformedResponse
+   */
+  async get(request?: TokenRequest | Scopes, options: GetOptions = {}): Promise<Token> {
+    const wanted = this.#resolve(request);
+    const key = this.#key(wanted);
+    const held = this.#memory.get(key);
+    const force = options.force ?? false;
+    if (held !== undefined && !force && !this.#isSpent(held)) {
+      if (held.age() >= held.renewAge && this.#renewalDue(key)) {
+        // Nobody waits for a renewal; the next call finds what came of it.
+        this.#flight(key, wanted, held, false).catch(() => undefined);
+      }
+      return held;
+    }
+    try {
+      const refusal = force ? undefined : this.#refusals.recall(key, this.#clock.monotonic());
+      if (refusal !== undefined) throw refusal;
+      return await orAborted(this.#flight(key, wanted, held, force), options.signal);
+    } catch (error) {
+      const temporary = error instanceof Throttled || error instanceof Unavailable;
+      if (!temporary || force || held === undefined || held.expiresIn() <= 0) throw error;
+      return held;
+    }
+  }
+
+  /** The token this process holds for `request`, if it has not expired. Sends nothing. Throws ConfigError. */
+  peek(request?: TokenRequest | Scopes): Token | undefined {
+    const token = this.#memory.get(this.#key(this.#resolve(request)));
+    return token !== undefined && token.expiresIn() > 0 ? token : undefined;
+  }
+
+  /** Forget `token`, unless a newer one has already taken its place. */
+  async invalidate(token: Token): Promise<void> {
+    const key = this.#key(token.request);
+    this.#memory.drop(key, token);
+    const shared = await this.#shared(key, token.request);
+    if (shared?.value === token.value) await this.#options.store?.drop(key).catch(() => undefined);
+  }
+
+  #flight(key: string, request: TokenRequest, seen: Token | undefined, force: boolean): Promise<Token> {
+    const under = this.#flights.get(key);
+    if (under !== undefined) return under;
+    const flight = this.#fetch(key, request, seen, force).finally(() => this.#flights.delete(key));
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  async #fetch(key: string, request: TokenRequest, seen: Token | undefined, force: boolean): Promise<Token> {
+    const shared = force ? undefined : await this.#shared(key, request);
+    if (shared !== undefined && shared.value !== seen?.value && !this.#isSpent(shared)) {
+      this.#memory.put(key, shared);
+      return shared;
+    }
+    try {
+      const token = await this.#attempts(request);
+      this.#memory.put(key, token);
+      this.#refusals.forget(key);
+      this.#renewals.delete(key);
+      await this.#options.store?.put(key, encodeToken(token), token.lifetime).catch(() => undefined);
+      return token;
+    } catch (error) {
+      if (error instanceof Rejected || (error instanceof Throttled && error.retryAfter)) {
+        this.#refusals.remember(key, error, this.#clock.monotonic());
+      }
+      throw error;
+    }
+  }
+
+  async #attempts(request: TokenRequest): Promise<Token> {
+    const started = this.#clock.monotonic();
+    const elapsed = (): number => this.#clock.monotonic() - started;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const left = this.#retry.deadline - elapsed();
+        return await this.#ask(request, Math.max(Math.min(this.#retry.attemptTimeout, left), 0.05));
+      } catch (error) {
+        const wait = waitAfter(this.#retry, error, { attempt, elapsed: elapsed(), chance: Math.random() });
+        if (wait === undefined) throw error;
+        await (this.#options.wait ?? ((seconds) => sleep(seconds * 1000)))(wait);
+      }
+    }
+  }
+
+  /** One attempt, with an assertion of its own: one that was sent before is a replay (RFC 7523 section 3). */
+  async #ask(request: TokenRequest, within: number): Promise<Token> {
+    if (this.#where instanceof Discovery) this.#where = await fetchMetadata(this.#where, within, this.#options.fetch);
+    const { issuer, tokenEndpoint } = this.#where;
+    if (tokenEndpoint === undefined) throw new ConfigError("the authority's metadata names no token_endpoint");
+    const form = await signedForm(this.#config, issuer, request, this.#clock.time());
+    const monotonic = this.#clock.monotonic();
+    const wall = this.#clock.time();
+    let reply: Reply;
+    try {
+      const exchange = { method: "POST", url: tokenEndpoint, within, maxBytes: MAX_RESPONSE, form } as const;
+      reply = await send(exchange, this.#options.fetch);
+    } catch (error) {
+      throw error instanceof Unreachable ? new Unavailable(`token endpoint: ${error.message}`) : error;
+    }
+    const grant = readReply(reply, request, this.#clock.time());
+    return this.#token(grant.accessToken, grant.scopes, request, grant.expiresIn, monotonic, wall);
+  }
+
+  async #shared(key: string, request: TokenRequest): Promise<Token | undefined> {
+    // A store that fails costs no token.
+    const text = await this.#options.store?.get(key).catch(() => undefined);
+    const told = text === undefined ? undefined : decodeToken(text, this.#clock.time());
+    if (told === undefined) return undefined;
+    const age = Math.max(this.#clock.time() - told.obtained, 0);
+    const monotonic = this.#clock.monotonic() - age;
+    return this.#token(told.value, told.scopes, request, told.lifetime, monotonic, told.obtained);
+  }
+
+  #token(
+    value: string,
+    scopes: readonly string[],
+    request: TokenRequest,
+    lifetime: number,
+    monotonic: number,
+    wall: number,
+  ): Token {
+    const age = renewAge(this.#refresh, lifetime, 2 * Math.random() - 1);
+    return new Token(value, scopes, request, lifetime, { clock: this.#clock, monotonic, wall, renewAge: age });
+  }
+
+  #isSpent(token: Token): boolean {
+    return token.age() >= hardAge(this.#refresh, token.lifetime);
+  }
+
+  /** Whether a renewal may begin now; if so, it is noted as begun. */
+  #renewalDue(key: string): boolean {
+    const now = this.#clock.monotonic();
+    if (now - (this.#renewals.get(key) ?? -Infinity) < this.#refresh.minInterval) return false;
+    this.#renewals.set(key, now);
+    return true;
+  }
+
+  #resolve(request: TokenRequest | Scopes | undefined): TokenRequest {
+    return request instanceof TokenRequest
+      ? request
+      : new TokenRequest(request ?? this.#config.defaultScopes ?? [], this.#config);
+  }
+
+  #key(request: TokenRequest): string {
+    const { clientId, signer } = this.#config;
+    return cacheKey(request, { authority: this.#address, clientId, signer: signer.thumbprint });
+  }
+}
