@@ -21,6 +21,8 @@ GUIDES = (
     "delegate-to-a-supplier",
     "protect-an-api-with-fastapi",
     "protect-an-api-behind-a-proxy",
+    "check-a-client-with-doctor",
+    "run-the-sidecar",
     "run-on-postgresql",
     "share-tokens-between-processes",
     "bind-tokens-to-a-key",
@@ -28,11 +30,16 @@ GUIDES = (
 # Pages whose commands need more than one machine's authority, and the tests that do what they tell.
 ELSEWHERE = {
     "back-up-and-restore": "tests/cli/test_effect.py",
+    **{
+        f"protect-an-api-with-{name}": "tests/tillit/adapters/test_guides.py"
+        for name in ("starlette", "django", "flask", "grpc")
+    },
     "be-told-of-changes": "tests/compat/test_docs_blocks.py",
     "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
     "prove-a-delegation": "tests/compat/test_docs_blocks.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
+    "test-without-a-network": "tests/tillit/test_pytest_plugin.py",
     "upgrade": "tests/contract/test_upgrade.py",
     "use-an-outside-register": "tests/journeys/test_outside_register.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
@@ -43,7 +50,7 @@ ELSEWHERE = {
 @pytest.fixture(scope="module")
 def here() -> Mapping[str, str]:
     """Ports of this machine for those that the pages name."""
-    return {port: str(free_port()) for port in ("8080", "8081", "9000")}
+    return {port: str(free_port()) for port in ("8080", "8081", "9000", "7164")}
 
 
 @pytest.fixture(scope="module")

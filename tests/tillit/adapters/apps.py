@@ -6,7 +6,6 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -132,7 +131,7 @@ def with_drf(validator: TokenValidator) -> Iterator[Call]:
 @contextmanager
 def with_grpc(validator: TokenValidator) -> Iterator[Call]:
     interceptor = TokenInterceptor(validator, rules={"/t.Api": NEEDED}, realm=REALM)
-    server = grpc.server(ThreadPoolExecutor(4), interceptors=[interceptor])
+    server = grpc.server(grpc_api.pool(), interceptors=[interceptor])
     server.add_generic_rpc_handlers([grpc_api.handlers()])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -59,6 +60,11 @@ def aio_handlers() -> Any:
         "Both": grpc.stream_stream_rpc_method_handler(many),
     }
     return grpc.method_handlers_generic_handler("t.Api", methods)
+
+
+def pool() -> ThreadPoolExecutor:
+    """Threads of a server."""
+    return ThreadPoolExecutor(4)
 
 
 def metadata_of(case: Case) -> list[tuple[str, str]]:
