@@ -170,7 +170,10 @@ CASES: dict[str, tuple[Callable[[Forge], str], str]] = {
     "scope an object": (lambda f: f.claims(scope={"x:read": True}), "scope"),
     "scope a list of numbers": (lambda f: f.claims(scope=[1]), "scope"),
     "authorization_details a string": (lambda f: f.claims(authorization_details="x"), "authorization_details"),
-    "bound to a key": (lambda f: f.claims(cnf={"jkt": "x"}), "bound"),
+    "bound to a key": (lambda f: f.claims(cnf={"jkt": "A" * 43}), "bound to a key"),
+    "bound to a certificate": (lambda f: f.claims(cnf={"x5t#S256": "A" * 43}), "bound to a key"),
+    "bound in an unknown way": (lambda f: f.claims(cnf={"kid": "k"}), "bound in a way"),
+    "bound to what is no thumbprint": (lambda f: f.claims(cnf={"jkt": "x"}), "cnf is malformed"),
 }
 
 
