@@ -11,6 +11,7 @@ from typing import Self
 import httpx2
 import stamina
 
+from tillit import signers
 from tillit.base import TokenClientBase
 from tillit.clock import Clock
 from tillit.config import ClientConfig
@@ -21,7 +22,7 @@ from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
 from tillit.errors import Throttled, TillitError, TokenError, Unavailable
-from tillit.signers import LocalSigner
+from tillit.signers import LocalSigner, Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
 from tillit.transport import AsyncTransport, Unreachable, afetch_metadata
@@ -123,8 +124,9 @@ class AsyncTokenClient(TokenClientBase):
     ) -> tuple[tuple[float, float], Reply]:
         """One request for a token, signed anew, and when it began on both clocks."""
         endpoint = self._endpoint(authority)
-        prepared = self._prepare(authority, request)
-        form = prepared.signed(await self._signature(prepared.signing_input))
+        signer = signers.current(self.config.signer)
+        prepared = self._prepare(authority, request, signer)
+        form = prepared.signed(await self._signature(signer, prepared.signing_input))
         started = self._started()
         return started, await self._post(endpoint, form, within)
 
@@ -134,8 +136,7 @@ class AsyncTokenClient(TokenClientBase):
             where = self._where = await afetch_metadata(where, transport=self._transport, within=within)
         return where
 
-    async def _signature(self, data: bytes) -> bytes:
-        signer = self.config.signer
+    async def _signature(self, signer: Signer, data: bytes) -> bytes:
         if isinstance(signer, LocalSigner):
             return signer.sign(data)
         try:

@@ -24,6 +24,7 @@ from tillit.errors import ConfigError, Rejected, Throttled, TokenError, Unavaila
 from tillit.flights import Flights
 from tillit.refusals import Refusals
 from tillit.sharing import Sharing
+from tillit.signers import Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
 from tillit.turns import Turn
@@ -59,6 +60,7 @@ class TokenClientBase:
         self._proofs = GrantProofs.of(config.dpop_key, self._clock.time, optional=config.dpop_optional)
         self.prover = self._proofs.prover
         self._closed = False
+        self._signed_by = config.signer.thumbprint
         self._key = lru_cache(1024)(self._make_key)
         self._looked_up: dict[TokenRequest | str | None, tuple[TokenRequest, str]] = {}
 
@@ -97,6 +99,11 @@ class TokenClientBase:
         """What `request` asks for, and the key of its token."""
         if self._closed:
             raise ConfigError("the client is closed")
+        if self.config.signer.thumbprint != self._signed_by:
+            # The key has been replaced, and a token that the old one got is not to be had for the new one's.
+            self._signed_by = self.config.signer.thumbprint
+            self._key.cache_clear()
+            self._looked_up.clear()
         # Only what is a value may be looked up by it: a list can change, and an iterator can be read once.
         kind = type(request)
         if kind is not str and kind is not TokenRequest and request is not None:
@@ -150,8 +157,7 @@ class TokenClientBase:
     def _attempts(self) -> Attempts:
         return Attempts(self._retry, self._clock.monotonic, self._random.random)
 
-    def _prepare(self, authority: Authority, request: TokenRequest) -> UnsignedAssertion:
-        signer = self.config.signer
+    def _prepare(self, authority: Authority, request: TokenRequest, signer: Signer) -> UnsignedAssertion:
         members = assertion.claims(
             request,
             client_id=self.config.client_id,

@@ -9,6 +9,7 @@ from typing import Self
 import httpx2
 import stamina
 
+from tillit import signers
 from tillit.base import TokenClientBase
 from tillit.clock import Clock
 from tillit.config import ClientConfig
@@ -19,6 +20,7 @@ from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
 from tillit.errors import ConfigError, Throttled, TillitError, TokenError, Unavailable
+from tillit.signers import Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
 from tillit.transport import Transport, Unreachable, fetch_metadata
@@ -121,8 +123,9 @@ class TokenClient(TokenClientBase):
     ) -> tuple[tuple[float, float], Reply]:
         """One request for a token, signed anew, and when it began on both clocks."""
         endpoint = self._endpoint(authority)
-        prepared = self._prepare(authority, request)
-        form = prepared.signed(self._signature(prepared.signing_input))
+        signer = signers.current(self.config.signer)
+        prepared = self._prepare(authority, request, signer)
+        form = prepared.signed(self._signature(signer, prepared.signing_input))
         started = self._started()
         return started, self._post(endpoint, form, within)
 
@@ -132,9 +135,9 @@ class TokenClient(TokenClientBase):
             where = self._where = fetch_metadata(where, http=self._http, within=within)
         return where
 
-    def _signature(self, data: bytes) -> bytes:
+    def _signature(self, signer: Signer, data: bytes) -> bytes:
         try:
-            signature = self.config.signer.sign(data)
+            signature = signer.sign(data)
         except TillitError:
             raise
         except Exception as error:  # noqa: BLE001 - the errors of a key service are its own

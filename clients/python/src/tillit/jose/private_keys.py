@@ -50,7 +50,7 @@ def read_jwk(jwk: Mapping[str, Any] | str, alg: str | None = None) -> SigningKey
     except (InvalidKeyError, ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigError("the JWK is not a valid private key") from None
     kid = members.get("kid")
-    return _checked(key, alg or members.get("alg"), kid if isinstance(kid, str) and kid else None)
+    return checked_key(key, alg or members.get("alg"), kid if isinstance(kid, str) and kid else None)
 
 
 def read_pem(pem: str | bytes, alg: str | None = None, password: bytes | None = None) -> SigningKey:
@@ -64,7 +64,7 @@ def read_pem(pem: str | bytes, alg: str | None = None, password: bytes | None = 
         key = load_pem_private_key(text.encode("utf-8"), password)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigError("the PEM text is not a readable private key") from None
-    return _checked(key, alg, None)
+    return checked_key(key, alg, None)
 
 
 def read_text(text: str, alg: str | None = None) -> SigningKey:
@@ -113,7 +113,8 @@ def _members(text: str) -> dict[str, Any]:
         raise ConfigError("the JWK is not a JSON object") from None
 
 
-def _checked(key: object, alg: Any, kid: str | None) -> SigningKey:
+def checked_key(key: object, alg: Any, kid: str | None) -> SigningKey:
+    """`key` with the algorithm it is used with. Raises ConfigError if it is none that may sign."""
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey):
         raise ConfigError("the key must be an RSA, EC or Ed25519 private key")
     if alg is not None and not isinstance(alg, str):
