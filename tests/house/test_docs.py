@@ -78,6 +78,22 @@ def test_every_option_of_a_verb_is_documented() -> None:
     assert missing == []
 
 
+def test_every_option_of_the_command_tillit_is_documented() -> None:
+    """Its page has one section for each command, with each option that the command takes, and no other section."""
+    from tillit.cli import app
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    commands, written = dict(verbs(group, "tillit")), sections("docs/reference/tillit-cli.md")
+    assert {title for title in written if title.startswith("tillit ")} == set(commands)
+    assert [
+        f"{name} {option.opts[0]}"
+        for name, command in commands.items()
+        for option in command.params
+        if isinstance(option, TyperOption) and f"`{option.opts[0]}`" not in written[name]
+    ] == []
+
+
 def test_relative_links_lead_to_a_file_and_a_heading() -> None:
     """Each link inside the documentation points to a file that exists and, if it says so, to a heading in it."""
     dead = [
