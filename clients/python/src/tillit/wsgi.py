@@ -80,7 +80,9 @@ def path_info(environ: Environ) -> str:
 
 def asked_of(environ: Environ, certificate: CertificateOf | None = None) -> Asked:
     """What a request's token is judged by. Servers join headers that came twice, and no token has a comma."""
-    url = quote((str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))).encode("latin-1"))
+    path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
+    # What need not be escaped in a path (RFC 3986 section 3.3) is not, in the address that a DPoP proof holds.
+    url = quote(path.encode("latin-1"), safe="/:@!$&'()*+,;=")
     lines = {name: (environ[key],) if key in environ else () for name, key in _HEADERS}
     der = certificate(environ) if certificate else None
     return Asked(lines["authorization"], str(environ["REQUEST_METHOD"]), url, lines["dpop"], der)
