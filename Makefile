@@ -14,7 +14,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CLIENT := $(wildcard clients/python/pyproject.toml)
 NODE_TESTS := tests/compat/node
-NODE_MODULES := $(if $(wildcard $(NODE_TESTS)/package.json),$(if $(shell command -v npm),$(NODE_TESTS)/node_modules/.package-lock.json))
+TYPESCRIPT := clients/typescript
+NODE_MODULES := $(if $(shell command -v npm),$(patsubst %/package.json,%/node_modules/.package-lock.json,\
+	$(wildcard $(NODE_TESTS)/package.json $(TYPESCRIPT)/package.json)))
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -54,7 +56,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment and every cache; var/ with its database and keys stays
-	@rm -rf .venv $(NODE_TESTS)/node_modules tests/bench/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv $(NODE_TESTS)/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist tests/bench/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	@find authserver clients tests -name __pycache__ -prune -exec rm -rf {} +
 
 # One environment serves every target. --no-compile and --no-deps halve the installation: modules are compiled when they
@@ -76,7 +78,7 @@ $(BIN)/authserver: .venv/locked pyproject.toml $(CLIENT)
 	@$(PIP) install --require-hashes --no-deps --no-compile --only-binary :all: -r requirements/bench.txt
 	@touch $@
 
-$(NODE_TESTS)/node_modules/.package-lock.json: $(NODE_TESTS)/package-lock.json
-	@echo "Installing the npm packages of the compatibility tests."
-	@npm ci --prefix $(NODE_TESTS) --silent --no-audit --no-fund
+%/node_modules/.package-lock.json: %/package-lock.json
+	@echo "Installing the npm packages of $*."
+	@npm ci --prefix $* --silent --no-audit --no-fund
 	@touch $@
