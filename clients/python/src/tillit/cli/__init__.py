@@ -1,4 +1,4 @@
-"""The command `tillit`: tokens, keys and diagnosis at the command line. Needs the extra `cli`."""
+"""The command `tillit`: tokens, keys and diagnosis at the command line, with the extra `cli`."""
 
 from __future__ import annotations
 

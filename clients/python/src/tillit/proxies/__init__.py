@@ -1,7 +1,4 @@
-"""Configuration for proxies and frameworks that validate tokens themselves, or ask the sidecar to.
-
-Each generator is a function from `Rules` to the files to write, by name. Nothing is read or sent.
-"""
+"""Configuration for proxies and frameworks that validate tokens themselves, or ask the sidecar to."""
 
 from tillit.proxies.generators import apache, envoy, nginx, spring
 from tillit.proxies.haproxy import haproxy

@@ -1,7 +1,4 @@
-"""Tokens over loopback for programs in any language: the JSON API of Texas, as nais applications know it.
-
-Needs the extra `sidecar`.
-"""
+"""Tokens over loopback for programs in any language, by the JSON API of Texas, with the extra `sidecar`."""
 
 from tillit.sidecar.app import sidecar_app
 from tillit.sidecar.judge import Judge
