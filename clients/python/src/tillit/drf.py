@@ -9,9 +9,12 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException
-from rest_framework.permissions import OperationHolderMixin
+from tillit.extras import needs_extra
+
+with needs_extra("drf"):
+    from rest_framework.authentication import BaseAuthentication
+    from rest_framework.exceptions import APIException
+    from rest_framework.permissions import OperationHolderMixin
 
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.access_token import AccessToken, Organisation

@@ -6,8 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, request
-from werkzeug.local import LocalProxy
+from tillit.extras import needs_extra
+
+with needs_extra("flask"):
+    from flask import Blueprint, Flask, Response, abort, current_app, g, request
+    from werkzeug.local import LocalProxy
 
 from tillit.access_errors import AccessError
 from tillit.core.access_token import AccessToken

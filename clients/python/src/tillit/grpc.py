@@ -6,8 +6,11 @@ import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
-import grpc
-import grpc.aio
+from tillit.extras import needs_extra
+
+with needs_extra("grpc"):
+    import grpc
+    import grpc.aio
 
 from tillit.access_errors import AccessError
 from tillit.core.access_token import AccessToken

@@ -10,11 +10,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
-from starlette.websockets import WebSocket
+from tillit.extras import needs_extra
+
+with needs_extra("starlette"):
+    from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import HTTPConnection, Request
+    from starlette.responses import Response
+    from starlette.websockets import WebSocket
 
 from tillit.access_errors import AccessError, MissingToken
 from tillit.asgi import CertificateOf, TokenMiddleware, access_token, asked_of, refuse

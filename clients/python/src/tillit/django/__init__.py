@@ -1,10 +1,9 @@
-"""Django: a middleware, decorators and checks. Needs the extra `tillit[django]`.
+"""Django: a middleware, decorators and checks, with the extra `django`."""
 
-In the settings: `"tillit.django"` in INSTALLED_APPS, `"tillit.django.TokenMiddleware"` in MIDDLEWARE, and
-`TILLIT = {"ISSUER": …, "AUDIENCE": …}`.
-"""
+from tillit.extras import needs_extra
 
-from tillit.django.decorators import require_access, require_scopes, require_token
-from tillit.django.middleware import TokenMiddleware
+with needs_extra("django"):
+    from tillit.django.decorators import require_access, require_scopes, require_token
+    from tillit.django.middleware import TokenMiddleware
 
 __all__ = ["TokenMiddleware", "require_access", "require_scopes", "require_token"]

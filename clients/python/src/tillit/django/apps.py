@@ -1,4 +1,8 @@
-"""The application `tillit.django`, which checks the settings when Django starts."""
+"""The application `tillit.django`, which checks the settings when Django starts.
+
+In the settings: `"tillit.django"` in INSTALLED_APPS, `"tillit.django.TokenMiddleware"` in MIDDLEWARE, and
+`TILLIT = {"ISSUER": …, "AUDIENCE": …}`.
+"""
 
 from __future__ import annotations
 
