@@ -23,6 +23,7 @@ from tillit.config import ClientConfig
 from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.authority import Authority, Discovery
 from tillit.core.confirmation import Confirmation
+from tillit.core.details import SystemUser
 from tillit.core.jwks_cache import JwksLimits
 from tillit.core.policy import NO_AUDIENCE, Policy
 from tillit.core.presented import Presented
@@ -107,6 +108,7 @@ __all__ = [
     "StatusReference",
     "StatusUnavailable",
     "SystemClock",
+    "SystemUser",
     "Throttled",
     "TillitError",
     "Token",

@@ -32,6 +32,7 @@ def claims(request: TokenRequest, *, client_id: str, issuer: str, jti: str, now:
     `aud` is the authority's issuer, as one string (RFC 7523 section 3, point 3, as RFC 10070 section 4 narrows it).
     """
     members: dict[str, Any] = {
+        **json.loads(request.extra_claims or "{}"),
         "iss": client_id,
         "aud": issuer,
         "scope": " ".join(request.scopes),
@@ -41,6 +42,8 @@ def claims(request: TokenRequest, *, client_id: str, issuer: str, jti: str, now:
     }
     optional = {"resource": request.resource, "consumer_org": request.consumer_org, "pid": request.pid}
     members.update({name: value for name, value in optional.items() if value is not None})
+    if request.authorization_details:
+        members["authorization_details"] = json.loads(request.authorization_details)
     return members
 
 

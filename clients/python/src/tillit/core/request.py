@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from tillit.core.details import SystemUser, canonical, write_claims, write_details
 from tillit.errors import ConfigError
 
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}\Z")
@@ -24,13 +25,17 @@ class TokenRequest:
 
     `resource` becomes the token's audience (RFC 8707). `consumer_org` is the nine-digit number of the organisation
     on whose behalf a supplier asks. `pid` is the eleven-digit number of a person; it is hidden in `repr`.
-    Scopes keep their order for sending. Raises ConfigError for values no authority would take.
+    `authorization_details` are objects (RFC 9396) or `SystemUser`s, `extra_claims` go into the assertion and
+    cannot replace a usual one; both are kept as JSON and hidden in `repr`.
+    Scopes and details keep their order for sending. Raises ConfigError for values no authority would take.
     """
 
     scopes: tuple[str, ...]
     resource: str | None = None
     consumer_org: str | None = None
     pid: str | None = field(default=None, repr=False)
+    authorization_details: str | None = field(default=None, repr=False)
+    extra_claims: str | None = field(default=None, repr=False)
 
     def __init__(
         self,
@@ -38,6 +43,8 @@ class TokenRequest:
         resource: str | None = None,
         consumer_org: str | None = None,
         pid: str | None = None,
+        authorization_details: Iterable[SystemUser | Mapping[str, Any]] | None = None,
+        extra_claims: Mapping[str, Any] | None = None,
     ) -> None:
         names = tuple(scopes.split()) if isinstance(scopes, str) else tuple(scopes)
         if not names or not all(isinstance(name, str) and _SCOPE.match(name) for name in names):
@@ -50,6 +57,8 @@ class TokenRequest:
         object.__setattr__(self, "resource", resource)
         object.__setattr__(self, "consumer_org", consumer_org)
         object.__setattr__(self, "pid", pid)
+        object.__setattr__(self, "authorization_details", write_details(authorization_details))
+        object.__setattr__(self, "extra_claims", write_claims(extra_claims))
 
 
 def cache_key(request: TokenRequest, *, authority: str, client_id: str, signer: str) -> str:
@@ -67,4 +76,6 @@ def cache_key(request: TokenRequest, *, authority: str, client_id: str, signer: 
         request.consumer_org,
         request.pid,
     ]
+    if request.authorization_details or request.extra_claims:
+        inputs += [canonical(request.authorization_details), canonical(request.extra_claims)]
     return hashlib.sha256(json.dumps(inputs, separators=(",", ":")).encode("ascii")).hexdigest()
