@@ -18,17 +18,22 @@ from tillit.stores.address import check_address
 
 PREFIX: Final = "TILLIT_"
 FALLBACK_PREFIX: Final = "MASKINPORTEN_"
+ENVIRONMENTS: Final = {"prod": "https://maskinporten.no/", "test": "https://test.maskinporten.no/"}
 VARIABLES: Final = (
     "CLIENT_ID",
     "CLIENT_JWK",
     "PRIVATE_KEY",
     "PRIVATE_KEY_PATH",
+    "P12_PATH",
+    "P12_PASSWORD",
     "KID",
     "SCOPES",
+    "SCOPE",
     "CONSUMER_ORG",
     "RESOURCE",
     "WELL_KNOWN_URL",
     "ISSUER",
+    "ENVIRONMENT",
     "TOKEN_ENDPOINT",
     "JWKS_URI",
     "ALLOW_HTTP",
@@ -89,8 +94,9 @@ class ClientConfig:
         """The settings in the environment, under `prefix`; without one, `TILLIT_`, else `MASKINPORTEN_`.
 
         `CLIENT_ID`; one of `CLIENT_JWK`, `PRIVATE_KEY` and `PRIVATE_KEY_PATH`, each in any form `signers.from_text`
-        reads, with `KID` where the key does not bear it; one of `WELL_KNOWN_URL`, `ISSUER`, and `ISSUER` with
-        `TOKEN_ENDPOINT`; optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`, and
+        reads, with `KID` where the key does not bear it, or `P12_PATH` with `P12_PASSWORD`; one of `WELL_KNOWN_URL`,
+        `ISSUER`, `ISSUER` with `TOKEN_ENDPOINT`, and `ENVIRONMENT` (`prod` or `test` of Maskinporten);
+        optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`, and
         `TOKEN_CACHE` (`memory`, `file:/a/directory` or `redis://…`) with `TOKEN_CACHE_KEY`.
         Raises ConfigError with all faults at once, naming variables and never values.
         """
@@ -127,7 +133,7 @@ class _Reader:
                 authority,
                 client_id,
                 signer,
-                default_scopes=tuple((self._get("SCOPES") or "").split()),
+                default_scopes=tuple((self._get("SCOPES") or self._get("SCOPE") or "").split()),
                 consumer_org=self._get("CONSUMER_ORG"),
                 resource=self._get("RESOURCE"),
                 token_cache=self._get("TOKEN_CACHE"),
@@ -149,11 +155,24 @@ class _Reader:
             except ConfigError as error:
                 self._faults.append(f"{self._prefix}{name}: {error}")
                 return None
-        self._faults.append(f"{self._prefix}CLIENT_JWK (or PRIVATE_KEY, or PRIVATE_KEY_PATH) is not set")
+        path = self._get("P12_PATH")
+        if path is not None:
+            try:
+                return signers.from_pkcs12(path, self._get("P12_PASSWORD"), kid=self._get("KID"))
+            except ConfigError as error:
+                self._faults.append(f"{self._prefix}P12_PATH: {error}")
+                return None
+        self._faults.append(f"{self._prefix}CLIENT_JWK (or PRIVATE_KEY, PRIVATE_KEY_PATH, P12_PATH) is not set")
         return None
 
     def _authority(self) -> Authority | Discovery | None:
         issuer, address = self._get("ISSUER"), self._get("WELL_KNOWN_URL")
+        environment = self._get("ENVIRONMENT")
+        if environment is not None and not issuer and not address:
+            issuer = ENVIRONMENTS.get(environment.lower())
+            if issuer is None:
+                self._faults.append(f"{self._prefix}ENVIRONMENT must be one of " + ", ".join(ENVIRONMENTS))
+                return None
         token_endpoint, jwks_uri = self._get("TOKEN_ENDPOINT"), self._get("JWKS_URI")
         allow_http = (self._get("ALLOW_HTTP") or "").lower() in ("1", "true", "yes")
         try:
@@ -169,5 +188,5 @@ class _Reader:
             self._faults.append(f"{self._prefix}*: {error}")
             return None
         # A token endpoint alone says where to send, not to whom: whoever runs it could forward the assertion.
-        self._faults.append(f"{self._prefix}WELL_KNOWN_URL or {self._prefix}ISSUER is not set")
+        self._faults.append(f"{self._prefix}WELL_KNOWN_URL, {self._prefix}ISSUER or ENVIRONMENT is not set")
         return None
