@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 from tests.support.authority import Authority
 from tests.support.registrar import RegisteredClient
 
-FOLDER = Path(__file__).parents[2] / "clients/typescript"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "clients/typescript"
+PAGES = (FOLDER / "README.md", ROOT / "docs/how-to/use-typescript.md")
+BLOCK = re.compile(r"^```ts\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECONDS = 120
 API = "https://api.example/income"
 
@@ -76,3 +80,17 @@ def test_a_real_refusal_says_why_and_what_to_do(standard: Authority) -> None:
     assert (refused["error"], refused["code"]) == ("Rejected", "invalid_scope")
     assert refused["mpCode"] == "MP-200"
     assert "scope" in refused["hint"]
+
+
+def test_every_block_of_the_pages_compiles() -> None:
+    """The TypeScript of the README and of the guide is complete, and uses the library as its types say."""
+    folder = FOLDER / "dist/pages"
+    folder.mkdir(exist_ok=True)
+    blocks = [block for page in PAGES for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
+    for number, block in enumerate(blocks):
+        (folder / f"block{number}.ts").write_text(block, encoding="utf-8")
+    options = {"noEmit": True, "rootDir": ".", "noUnusedLocals": False, "noUnusedParameters": False}
+    settings = {"extends": "../../tsconfig.json", "include": ["*.ts"], "exclude": [], "compilerOptions": options}
+    (folder / "tsconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert len(blocks) == 4
+    run("node_modules/typescript/bin/tsc", "--project", "dist/pages")
