@@ -21,7 +21,7 @@ from tillit.core.request import TokenRequest
 from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
-from tillit.errors import Throttled, TillitError, TokenError, Unavailable
+from tillit.errors import Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.signers import LocalSigner, Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
@@ -117,6 +117,12 @@ class AsyncTokenClient(TokenClientBase):
         started, reply = await self._exchange(authority, request, within)
         if self._proofs.again(self._endpoint(authority), reply):
             started, reply = await self._exchange(authority, request, within)
+        try:
+            return self._read(reply, request, started)
+        except Rejected as error:
+            if not self._corrected(error):
+                raise
+        started, reply = await self._exchange(authority, request, within)
         return self._read(reply, request, started)
 
     async def _exchange(

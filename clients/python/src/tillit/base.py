@@ -14,6 +14,7 @@ from tillit.config import ClientConfig
 from tillit.core import assertion
 from tillit.core.assertion import UnsignedAssertion
 from tillit.core.authority import Authority, Discovery
+from tillit.core.hints import correction
 from tillit.core.refresh import Freshness, RefreshPolicy
 from tillit.core.request import TokenRequest, cache_key
 from tillit.core.response import Reply, read_reply
@@ -32,6 +33,7 @@ from tillit.turns import Turn
 logger = logging.getLogger("tillit")
 
 _LOOKED_UP: Final = 1024
+_SAME_CLOCK: Final = 3.0
 
 
 class TokenClientBase:
@@ -59,6 +61,7 @@ class TokenClientBase:
         self._where = config.where
         self._proofs = GrantProofs.of(config.dpop_key, self._clock.time, optional=config.dpop_optional)
         self.prover = self._proofs.prover
+        self._correction = 0.0
         self._closed = False
         self._signed_by = config.signer.thumbprint
         self._key = lru_cache(1024)(self._make_key)
@@ -163,7 +166,7 @@ class TokenClientBase:
             client_id=self.config.client_id,
             issuer=authority.issuer,
             jti=str(uuid.uuid4()),
-            now=int(self._clock.time()),
+            now=int(self._clock.time() + self._correction),
             lifetime=self.config.assertion_lifetime,
         )
         return assertion.prepare(signer.alg, signer.header(), members)
@@ -181,6 +184,16 @@ class TokenClientBase:
             renew_age=self._refresh.renew_age(grant.expires_in, self._random.uniform(-1, 1)),
             token_type=grant.token_type,
         )
+
+    def _corrected(self, error: Rejected) -> bool:
+        """Whether the authority's clock explains the refusal, and the next assertion is made by that clock."""
+        found = correction(error.mp_code, error.description, error.skew)
+        # What is already made by that clock would be refused again.
+        if found is None or abs(found - self._correction) < _SAME_CLOCK:
+            return False
+        self._correction = found
+        logger.warning("this machine's clock is %.0f s off the authority's; assertions follow the latter", found)
+        return True
 
     def _started(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.time()

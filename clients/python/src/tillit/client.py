@@ -19,7 +19,7 @@ from tillit.core.request import TokenRequest
 from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
-from tillit.errors import ConfigError, Throttled, TillitError, TokenError, Unavailable
+from tillit.errors import ConfigError, Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.signers import Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
@@ -116,6 +116,12 @@ class TokenClient(TokenClientBase):
         started, reply = self._exchange(authority, request, within)
         if self._proofs.again(self._endpoint(authority), reply):
             started, reply = self._exchange(authority, request, within)
+        try:
+            return self._read(reply, request, started)
+        except Rejected as error:
+            if not self._corrected(error):
+                raise
+        started, reply = self._exchange(authority, request, within)
         return self._read(reply, request, started)
 
     def _exchange(

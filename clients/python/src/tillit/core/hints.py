@@ -67,3 +67,17 @@ def hint_for(mp_code: str | None, description: str, skew: float | None) -> str |
     direction = "behind" if skew > 0 else "ahead of"
     clock = f"This machine's clock is {abs(skew):.0f} s {direction} the authority's."
     return clock if hint is None else f"{hint} {clock}"
+
+
+_OF_TIME: Final = frozenset({"MP-130", "AS-131", "AS-133"})
+_MOST_SKEW: Final = 900.0
+
+
+def correction(mp_code: str | None, description: str, skew: float | None) -> float | None:
+    """Seconds to add to our clock after a refusal for time; None if that is no remedy.
+
+    A correction is bounded, because whoever answers could otherwise have assertions made for any time.
+    """
+    of_time = mp_code in _OF_TIME or "issue time" in description.lower()
+    notable = skew is not None and _NOTABLE_SKEW <= abs(skew) <= _MOST_SKEW
+    return skew if of_time and notable else None
