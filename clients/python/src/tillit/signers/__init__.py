@@ -1,7 +1,4 @@
-"""Who signs an assertion: a key in memory or in a file, or one nobody can read (KMS, HSM).
-
-A signer never shows key material: not in `repr`, not in errors, not to the rest of the library.
-"""
+"""Sign assertions with a key in memory, in a file, or where nobody can read it, and never show it."""
 
 from tillit.signers.external import CallableSigner, from_callable, raw_signature
 from tillit.signers.hardware import Pkcs11Signer, from_pkcs11
