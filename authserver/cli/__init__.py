@@ -11,6 +11,7 @@ from authserver.cli.client import verbs as client
 from authserver.cli.delegation import verbs as delegation
 from authserver.cli.demo import demo
 from authserver.cli.doctor import doctor
+from authserver.cli.gym import gym
 from authserver.cli.init import init
 from authserver.cli.keys import verbs as keys
 from authserver.cli.nodes import nodes
@@ -42,6 +43,7 @@ app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("restored")(restored)
 app.command("changes")(changes)
+app.command("gym")(gym)
 app.add_typer(organisation, name="org")
 app.add_typer(prefix, name="prefix")
 app.add_typer(scope, name="scope")

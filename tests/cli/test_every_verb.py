@@ -102,6 +102,7 @@ WORDS = {
     "webhook letters": ["{id}"],
     "webhook resend": ["{id}", "1", "--reason", "why"],
     "keys expiring": ["--days", "366", "--org", CONSUMER],
+    "gym": ["nav:read", "--audience", "https://api.example.org/", "--out", "wrong.json", "--reason", "why"],
     "changes": ["--after", "3", "--org", CONSUMER, "--limit", "5"],
     "delegation add": ["--consumer", CONSUMER, "--supplier", SUPPLIER, "--scope", "nav:read"],
     "delegation list": ["--consumer", CONSUMER, "--supplier", SUPPLIER],

@@ -23,6 +23,8 @@ GUIDES = (
     "protect-an-api-behind-a-proxy",
     "check-a-client-with-doctor",
     "run-the-sidecar",
+    "put-an-api-through-the-gym",
+    "use-your-own-key-store",
     "run-on-postgresql",
     "share-tokens-between-processes",
     "bind-tokens-to-a-key",
@@ -43,6 +45,7 @@ ELSEWHERE = {
     "upgrade": "tests/contract/test_upgrade.py",
     "use-an-outside-register": "tests/journeys/test_outside_register.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
+    "use-typescript": "tests/compat/test_typescript.py",
     "use-existing-maskinporten-clients": "tests/compat/test_docs_blocks.py",
 }
 

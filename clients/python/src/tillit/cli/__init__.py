@@ -10,7 +10,7 @@ except ImportError:
     sys.stderr.write("The command tillit needs the extra `cli`: install tillit[cli]\n")
     raise SystemExit(2) from None
 
-from tillit.cli import config, doctor, inspection, keygen, sidecar, token
+from tillit.cli import config, doctor, gym, inspection, keygen, sidecar, token
 
 app = typer.Typer(
     name="tillit",
@@ -23,6 +23,7 @@ app.command("token")(token.token)
 app.command("doctor")(doctor.doctor)
 app.command("keygen")(keygen.keygen)
 app.command("inspect")(inspection.inspect)
+app.command("gym")(gym.gym)
 app.command("sidecar")(sidecar.sidecar)
 app.command("config")(config.config)
 

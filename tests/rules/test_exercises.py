@@ -1,0 +1,68 @@
+"""Wrong tokens for the gym: each wrong in one thing, and none of them good for long."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from authserver.oauth.exercises import NOBODY, Exercise, exercises
+from authserver.oauth.orgno import parse
+
+NOW = 1_800_000_000
+GOOD = {
+    "iss": "https://a.example/",
+    "aud": "https://api.example/",
+    "scope": "x:read",
+    "client_id": "gym",
+    "sub": NOBODY,
+}
+
+
+def made(issuer: str = GOOD["iss"]) -> list[Exercise]:
+    """All of them, for one API."""
+    numbers = count()
+    return exercises(issuer, GOOD["scope"], GOOD["aud"], NOW, lambda: f"id-{next(numbers)}")
+
+
+@pytest.mark.parametrize("exercise", made(), ids=lambda one: one.name)
+def test_each_token_is_wrong_in_one_thing(exercise: Exercise) -> None:
+    """Type, times, issuer, audience or scope: one of these, and the times as one."""
+    claims = exercise.claims
+    wrong = {name for name in ("iss", "aud", "scope") if claims.get(name) != GOOD[name]}
+    if claims["exp"] <= NOW or claims.get("nbf", NOW) > NOW:
+        wrong.add("times")
+    if exercise.typ != "at+jwt":
+        wrong.add("typ")
+    assert len(wrong) == 1
+    assert exercise.status == (403 if wrong == {"scope"} else 401)
+
+
+def test_no_token_lives_long_or_becomes_good() -> None:
+    """Five minutes at most, and where validity has yet to begin it has ended before."""
+    for exercise in made():
+        claims = exercise.claims
+        assert claims["exp"] <= NOW + 300
+        assert claims.get("nbf", NOW) == NOW or claims["nbf"] > claims["exp"]
+
+
+def test_their_consumer_is_nobody() -> None:
+    """No register can have the organisation that the tokens name."""
+    assert {exercise.claims["consumer"]["ID"] for exercise in made()} == {f"0192:{NOBODY}"}
+    with pytest.raises(ValueError, match="zero"):
+        parse(NOBODY)
+
+
+def test_every_token_has_an_id_and_a_name_of_its_own() -> None:
+    """Nothing that remembers ids takes one for another."""
+    found = made()
+    assert len({exercise.claims["jti"] for exercise in found}) == len({one.name for one in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "other"), [("https://a.example/", "https://a.example"), ("https://a.example", "https://a.example/")]
+)
+def test_an_issuer_is_spelt_in_the_other_way(issuer: str, other: str) -> None:
+    """With a slash at the end where it has none, and without where it has one."""
+    (found,) = (one for one in made(issuer) if one.name == "issuer-without-slash")
+    assert found.claims["iss"] == other
