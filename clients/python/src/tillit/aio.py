@@ -22,6 +22,7 @@ from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
 from tillit.errors import Rejected, Throttled, TillitError, TokenError, Unavailable
+from tillit.events import Hook
 from tillit.signers import LocalSigner, Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
@@ -36,6 +37,8 @@ class AsyncTokenClient(TokenClientBase):
 
     `store` is where tokens are shared with other processes (see `tillit.stores`), or a MemoryStore that clients of this
     process share; without one it is what the configuration's `token_cache` says.
+
+    `hooks` are called with each event of `tillit.events`, where it happens: they must not block, nor use the client.
     """
 
     def __init__(
@@ -47,8 +50,9 @@ class AsyncTokenClient(TokenClientBase):
         refresh: RefreshPolicy | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
-        super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock)
+        super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock, hooks=hooks)
         self._transport = AsyncTransport(http)
 
     @classmethod
@@ -79,7 +83,7 @@ class AsyncTokenClient(TokenClientBase):
                 return held
         try:
             if not force:
-                self._raise_remembered(key)
+                self._missed(key, wanted)
             return await self._flights.arun(
                 key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
             )
@@ -104,9 +108,12 @@ class AsyncTokenClient(TokenClientBase):
         """Ask the authority for a token, as often as the policy has it, and keep it."""
         attempts = self._attempts()
         try:
-            async for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
-                with attempt:
-                    return self._keep(key, await self._ask(request, attempts.timeout()))
+            with self._hooks.refresh(request.scopes, self._clock.monotonic) as refresh:
+                async for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
+                    with attempt:
+                        refresh.attempt(attempt.num)
+                        token = self._keep(key, await self._ask(request, attempts.timeout()))
+                        return refresh.succeeded(token)
         except TokenError as error:
             self._note_failure(key, error, seen)
             raise

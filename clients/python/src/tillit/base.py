@@ -22,6 +22,7 @@ from tillit.core.retry import Attempts, RetryPolicy
 from tillit.core.token import Token
 from tillit.dpop import GrantProofs
 from tillit.errors import ConfigError, Rejected, Throttled, TokenError, Unavailable
+from tillit.events import CacheMiss, Hook, Hooks, RefusalRemembered
 from tillit.flights import Flights
 from tillit.refusals import Refusals
 from tillit.sharing import Sharing
@@ -47,6 +48,7 @@ class TokenClientBase:
         refresh: RefreshPolicy | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
         self.config = config
         self._store = store if isinstance(store, MemoryStore) else MemoryStore()
@@ -56,6 +58,7 @@ class TokenClientBase:
         self._sharing = Sharing.of(config, store, self._clock, self._refresh, self._retry)
         self._flights: Flights[Token] = Flights()
         self._refusals = Refusals()
+        self._hooks = Hooks(hooks)
         self._renewals: dict[str, float] = {}
         self._random = random.SystemRandom()
         self._where = config.where
@@ -89,6 +92,8 @@ class TokenClientBase:
         if self._sharing is None:
             return None
         refusal = None if force else self._refusals.recall(key, self._clock.monotonic())
+        if refusal is not None:
+            self._hooks.tell(RefusalRemembered(request.scopes))
         return self._sharing.turn(key, request, seen, deadline=deadline, force=force, refusal=refusal)
 
     def _make_key(self, request: TokenRequest) -> str:
@@ -147,10 +152,13 @@ class TokenClientBase:
         self._renewals[key] = now
         return True
 
-    def _raise_remembered(self, key: str) -> None:
+    def _missed(self, key: str, request: TokenRequest) -> None:
+        """Note that a caller has to wait. Raises the refusal that stands."""
+        self._hooks.tell(CacheMiss(request.scopes))
         # Where a store is shared somebody else may have been luckier: that is looked up first, by a turn there.
         error = None if self._sharing else self._refusals.recall(key, self._clock.monotonic())
         if error is not None:
+            self._hooks.tell(RefusalRemembered(request.scopes))
             raise error
 
     def _wait(self, deadline: float | None) -> float:

@@ -20,6 +20,7 @@ from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
 from tillit.errors import ConfigError, Rejected, Throttled, TillitError, TokenError, Unavailable
+from tillit.events import Hook
 from tillit.signers import Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
@@ -34,6 +35,8 @@ class TokenClient(TokenClientBase):
 
     `store` is where tokens are shared with other processes (see `tillit.stores`), or a MemoryStore that clients of this
     process share; without one it is what the configuration's `token_cache` says.
+
+    `hooks` are called with each event of `tillit.events`, where it happens: they must not block, nor use the client.
     """
 
     def __init__(
@@ -45,8 +48,9 @@ class TokenClient(TokenClientBase):
         refresh: RefreshPolicy | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
-        super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock)
+        super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock, hooks=hooks)
         self._http = http
         self._transport = Transport(http)
 
@@ -78,7 +82,7 @@ class TokenClient(TokenClientBase):
                 return held
         try:
             if not force:
-                self._raise_remembered(key)
+                self._missed(key, wanted)
             return self._flights.run(
                 key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
             )
@@ -103,9 +107,12 @@ class TokenClient(TokenClientBase):
         """Ask the authority for a token, as often as the policy has it, and keep it."""
         attempts = self._attempts()
         try:
-            for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
-                with attempt:
-                    return self._keep(key, self._ask(request, attempts.timeout()))
+            with self._hooks.refresh(request.scopes, self._clock.monotonic) as refresh:
+                for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
+                    with attempt:
+                        refresh.attempt(attempt.num)
+                        token = self._keep(key, self._ask(request, attempts.timeout()))
+                        return refresh.succeeded(token)
         except TokenError as error:
             self._note_failure(key, error, seen)
             raise
