@@ -53,7 +53,7 @@ class AsyncTokenClient(TokenClientBase):
         hooks: Iterable[Hook] = (),
     ) -> None:
         super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock, hooks=hooks)
-        self._transport = AsyncTransport(http)
+        self._transport = AsyncTransport(http, config.route)
 
     @classmethod
     def from_env(cls, prefix: str | None = None, environ: Mapping[str, str] | None = None) -> Self:

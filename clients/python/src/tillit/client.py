@@ -51,8 +51,7 @@ class TokenClient(TokenClientBase):
         hooks: Iterable[Hook] = (),
     ) -> None:
         super().__init__(config, store=store, refresh=refresh, retry=retry, clock=clock, hooks=hooks)
-        self._http = http
-        self._transport = Transport(http)
+        self._transport = Transport(http, config.route)
 
     @classmethod
     def from_env(cls, prefix: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -145,7 +144,7 @@ class TokenClient(TokenClientBase):
     def _locate(self, within: float) -> Authority:
         where = self._where
         if isinstance(where, Discovery):
-            where = self._where = fetch_metadata(where, http=self._http, within=within)
+            where = self._where = fetch_metadata(where, transport=self._transport, within=within)
         return where
 
     def _signature(self, signer: Signer, data: bytes) -> bytes:

@@ -13,12 +13,15 @@ from tillit.core.authority import Authority, Discovery
 from tillit.core.request import TokenRequest
 from tillit.dpop import DpopKey
 from tillit.errors import ConfigError
+from tillit.route import Route
 from tillit.signers import Signer
 from tillit.stores.address import check_address
 
 PREFIX: Final = "TILLIT_"
 FALLBACK_PREFIX: Final = "MASKINPORTEN_"
 ENVIRONMENTS: Final = {"prod": "https://maskinporten.no/", "test": "https://test.maskinporten.no/"}
+_TRUE: Final = ("1", "true", "yes")
+_FALSE: Final = ("0", "false", "no")
 VARIABLES: Final = (
     "CLIENT_ID",
     "CLIENT_JWK",
@@ -39,6 +42,9 @@ VARIABLES: Final = (
     "ALLOW_HTTP",
     "TOKEN_CACHE",
     "TOKEN_CACHE_KEY",
+    "CA_BUNDLE",
+    "PROXY",
+    "ENABLED",
 )
 
 
@@ -51,7 +57,8 @@ class ClientConfig:
     name scopes only. `assertion_lifetime` is in seconds, 10 to 120. `token_cache` is where processes share tokens and
     `token_cache_key` what they are encrypted with there, both as `stores.open_store` reads them. `dpop` is the key that
     tokens are bound to (RFC 9449), True for a new one of ES256; with `dpop_optional` an authority may answer with a
-    token that is not bound. Raises ConfigError.
+    token that is not bound. `ca_bundle` and `proxy` are those of `Route`, and hold where the client is given no HTTP
+    client. Raises ConfigError.
     """
 
     authority: Authority | Discovery | str
@@ -65,6 +72,8 @@ class ClientConfig:
     token_cache_key: str | None = field(default=None, repr=False)
     dpop: DpopKey | bool | None = None
     dpop_optional: bool = False
+    ca_bundle: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.client_id:
@@ -76,6 +85,7 @@ class ClientConfig:
         if self.dpop is True:
             object.__setattr__(self, "dpop", DpopKey.generate())
         check_address(self.token_cache, self.token_cache_key)
+        Route(self.ca_bundle, self.proxy)
         # A bad default is a fault of the configuration: say so now, not at the first call.
         TokenRequest(self.default_scopes or ("x",), self.resource, self.consumer_org)
 
@@ -83,6 +93,11 @@ class ClientConfig:
     def dpop_key(self) -> DpopKey | None:
         """The key that tokens are bound to, if any."""
         return self.dpop if isinstance(self.dpop, DpopKey) else None
+
+    @property
+    def route(self) -> Route:
+        """How the authority is reached."""
+        return Route(self.ca_bundle, self.proxy)
 
     @property
     def where(self) -> Authority | Discovery:
@@ -97,7 +112,8 @@ class ClientConfig:
         reads, with `KID` where the key does not bear it, or `P12_PATH` with `P12_PASSWORD`; one of `WELL_KNOWN_URL`,
         `ISSUER`, `ISSUER` with `TOKEN_ENDPOINT`, and `ENVIRONMENT` (`prod` or `test` of Maskinporten);
         optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`, and
-        `TOKEN_CACHE` (`memory`, `file:/a/directory` or `redis://…`) with `TOKEN_CACHE_KEY`.
+        `TOKEN_CACHE` (`memory`, `file:/a/directory` or `redis://…`) with `TOKEN_CACHE_KEY`; `CA_BUNDLE` and `PROXY`.
+        With `ENABLED` at `false` nothing else is read, and ConfigError says that it is off.
         Raises ConfigError with all faults at once, naming variables and never values.
         """
         source = os.environ if environ is None else environ
@@ -121,12 +137,13 @@ class _Reader:
         self._faults: list[str] = []
 
     def config(self) -> ClientConfig:
+        self._look_whether_enabled()
         client_id = self._get("CLIENT_ID")
         if client_id is None:
             self._faults.append(f"{self._prefix}CLIENT_ID is not set")
         signer = self._signer()
         authority = self._authority()
-        if client_id is None or signer is None or authority is None:
+        if self._faults or client_id is None or signer is None or authority is None:
             raise ConfigError("; ".join(self._faults))
         try:
             return ClientConfig(
@@ -138,9 +155,18 @@ class _Reader:
                 resource=self._get("RESOURCE"),
                 token_cache=self._get("TOKEN_CACHE"),
                 token_cache_key=self._get("TOKEN_CACHE_KEY"),
+                ca_bundle=self._get("CA_BUNDLE"),
+                proxy=self._get("PROXY"),
             )
         except ConfigError as error:
             raise ConfigError(f"{self._prefix}*: {error}") from None
+
+    def _look_whether_enabled(self) -> None:
+        enabled = (self._get("ENABLED") or "true").lower()
+        if enabled in _FALSE:
+            raise ConfigError(f"{self._prefix}ENABLED is {enabled}: no client is to be made from these settings")
+        if enabled not in _TRUE:
+            self._faults.append(f"{self._prefix}ENABLED must be true or false")
 
     def _get(self, name: str) -> str | None:
         return self._environ.get(self._prefix + name, "").strip() or None
@@ -174,7 +200,7 @@ class _Reader:
                 self._faults.append(f"{self._prefix}ENVIRONMENT must be one of " + ", ".join(ENVIRONMENTS))
                 return None
         token_endpoint, jwks_uri = self._get("TOKEN_ENDPOINT"), self._get("JWKS_URI")
-        allow_http = (self._get("ALLOW_HTTP") or "").lower() in ("1", "true", "yes")
+        allow_http = (self._get("ALLOW_HTTP") or "").lower() in _TRUE
         try:
             if issuer and token_endpoint:
                 return Authority(issuer, token_endpoint, jwks_uri, allow_http)

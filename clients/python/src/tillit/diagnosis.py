@@ -11,7 +11,7 @@ from typing import Final, Literal
 from tillit.access_errors import AccessError
 from tillit.client import TokenClient
 from tillit.config import ClientConfig
-from tillit.core.authority import Authority, Discovery
+from tillit.core.authority import Authority
 from tillit.core.policy import NO_AUDIENCE, Policy
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
@@ -19,6 +19,7 @@ from tillit.errors import ConfigError, MalformedResponse, Rejected, TillitError,
 from tillit.jose.encoding import MalformedJose
 from tillit.jose.unverified import unverified_audience
 from tillit.jwks import JwksSource
+from tillit.route import Route
 from tillit.transport import Transport, Unreachable, fetch_metadata
 from tillit.validator import TokenValidator
 
@@ -58,7 +59,7 @@ class Examination:
             step = "metadata"
             authority = self._authority(config)
             yield Finding(step, good=True, text=f"{authority.issuer} issues tokens at {authority.token_endpoint}")
-            clock = self._look_at_clock(authority)
+            clock = self._look_at_clock(authority, config.route)
             yield clock
             if not clock.good:
                 return
@@ -66,18 +67,22 @@ class Examination:
             token = _token(config)
             text = f"{' '.join(token.scopes)} for {int(token.expires_in())} s"
             yield Finding(step, good=True, text=text)
-            yield _validated(token, authority)
+            yield _validated(token, authority, config.route)
         except TillitError as error:
             yield _failed(step, error)
 
     def _authority(self, config: ClientConfig) -> Authority:
         where = config.where
-        return fetch_metadata(where, within=_WITHIN) if isinstance(where, Discovery) else where
+        return (
+            where
+            if isinstance(where, Authority)
+            else fetch_metadata(where, transport=Transport(route=config.route), within=_WITHIN)
+        )
 
-    def _look_at_clock(self, authority: Authority) -> Finding:
+    def _look_at_clock(self, authority: Authority, route: Route) -> Finding:
         try:
             # Whatever a token endpoint answers to an empty request, it says what time it is.
-            reply = Transport(None).send(
+            reply = Transport(route=route).send(
                 "POST", authority.token_endpoint or "", form={}, within=_WITHIN, max_bytes=_MOST_BYTES
             )
             there = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
@@ -98,13 +103,13 @@ def _token(config: ClientConfig) -> Token:
         return client.get()
 
 
-def _validated(token: Token, authority: Authority) -> Finding:
+def _validated(token: Token, authority: Authority, route: Route) -> Finding:
     if authority.jwks_uri is None:
         return Finding("validation", good=True, text="not done: the settings name no key set")
     try:
         # As the API would to which the token is addressed.
         policy = Policy(authority.issuer, unverified_audience(token.value) or NO_AUDIENCE)
-        TokenValidator(policy, JwksSource(authority)).validate(token.value)
+        TokenValidator(policy, JwksSource(authority, route=route)).validate(token.value)
     except (AccessError, MalformedJose) as error:
         advice = "An API would refuse this token: look whether ISSUER and JWKS_URI belong together."
         return Finding("validation", good=False, text=str(error), advice=advice)

@@ -21,6 +21,7 @@ from tillit.forksafe import ForkSafeLock
 from tillit.jose.algorithms import PublicKey
 from tillit.jose.encoding import MalformedJose
 from tillit.jose.public_keys import KeySet, read_jwks
+from tillit.route import Route
 from tillit.transport import AsyncTransport, Transport, Unreachable, afetch_metadata, fetch_metadata
 
 _FLIGHT: Final = "jwks"
@@ -41,6 +42,7 @@ class JwksSource:
     """The keys of one authority. Safe to share between threads, tasks and event loops.
 
     Give the address of the keys, or an authority, or its issuer's Discovery. See JwksLimits for its times.
+    `route` holds where no HTTP client is given.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class JwksSource:
         http: httpx2.Client | None = None,
         async_http: httpx2.AsyncClient | None = None,
         clock: Clock | None = None,
+        route: Route | None = None,
     ) -> None:
         self._uri = _uri_of(source)
         self._discovery = source if isinstance(source, Discovery) else None
@@ -59,9 +62,8 @@ class JwksSource:
         self._flights: Flights[None] = Flights()
         self._clock: Clock = clock or SystemClock()
         self._random = random.SystemRandom()
-        self._http = http
-        self._transport = Transport(http)
-        self._async_transport = AsyncTransport(async_http)
+        self._transport = Transport(http, route or Route())
+        self._async_transport = AsyncTransport(async_http, route or Route())
 
     @staticmethod
     def for_issuer(
@@ -158,7 +160,7 @@ class JwksSource:
         limits = self._cache.limits
         try:
             if self._uri is None and self._discovery is not None:
-                authority = fetch_metadata(self._discovery, http=self._http, within=limits.timeout)
+                authority = fetch_metadata(self._discovery, transport=self._transport, within=limits.timeout)
                 self._uri = _uri_of(authority)
             reply = self._transport.send(
                 "GET", str(self._uri), within=limits.timeout, max_bytes=limits.max_bytes, headers=self._validators()

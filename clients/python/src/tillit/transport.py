@@ -19,8 +19,10 @@ import httpx2
 from tillit.core.authority import MAX_METADATA, Authority, Discovery
 from tillit.core.response import Reply
 from tillit.errors import MalformedResponse, TillitError, Unavailable
+from tillit.route import Route
 from tillit.version import __version__
 
+_DIRECT: Final = Route()
 _HEADERS: Final = {
     "User-Agent": f"tillit/{__version__}",
     "Accept": "application/json",
@@ -34,20 +36,24 @@ class Unreachable(TillitError):
 
 
 class _Tls:
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
     @cached_property
     def context(self) -> ssl.SSLContext:
-        return httpx2.create_ssl_context()
+        return self._route.context() or httpx2.create_ssl_context()
 
-    def verify(self, url: str) -> ssl.SSLContext | bool:
-        return self.context if url.startswith("https:") else False
+    def verify(self, url: str) -> ssl.SSLContext | None:
+        return self.context if self._route.needs_tls or url.startswith("https:") else None
 
 
 class Transport:
-    """Sends requests with `client`, or with a connection of its own when that is None."""
+    """Sends requests with `client`, or with a connection of its own by `route` when that is None."""
 
-    def __init__(self, client: httpx2.Client | None = None) -> None:
+    def __init__(self, client: httpx2.Client | None = None, route: Route = _DIRECT) -> None:
         self._client = client
-        self._tls = _Tls()
+        self._route = route
+        self._tls = _Tls(route)
 
     def send(
         self,
@@ -88,16 +94,17 @@ class Transport:
         if self._client is not None:
             yield self._client
         else:
-            with httpx2.Client(verify=self._tls.verify(url)) as client:
+            with self._route.client(self._tls.verify(url)) as client:
                 yield client
 
 
 class AsyncTransport:
     """The same, awaited."""
 
-    def __init__(self, client: httpx2.AsyncClient | None = None) -> None:
+    def __init__(self, client: httpx2.AsyncClient | None = None, route: Route = _DIRECT) -> None:
         self._client = client
-        self._tls = _Tls()
+        self._route = route
+        self._tls = _Tls(route)
 
     async def send(
         self,
@@ -136,7 +143,7 @@ class AsyncTransport:
         if self._client is not None:
             yield self._client
         else:
-            async with httpx2.AsyncClient(verify=self._tls.verify(url)) as client:
+            async with self._route.async_client(self._tls.verify(url)) as client:
                 yield client
 
 
@@ -150,10 +157,14 @@ def _reply(response: httpx2.Response, body: bytearray) -> Reply:
     return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, bytes(body))
 
 
-def fetch_metadata(discovery: Discovery, *, http: httpx2.Client | None = None, within: float) -> Authority:
+def fetch_metadata(
+    discovery: Discovery, *, http: httpx2.Client | None = None, transport: Transport | None = None, within: float
+) -> Authority:
     """The authority that `discovery` leads to. Raises Unavailable or MalformedResponse."""
     try:
-        reply = Transport(http).send("GET", discovery.metadata_url, within=within, max_bytes=MAX_METADATA)
+        reply = (transport or Transport(http)).send(
+            "GET", discovery.metadata_url, within=within, max_bytes=MAX_METADATA
+        )
     except Unreachable as error:
         raise Unavailable(f"metadata: {error}") from None
     return read_metadata(discovery, reply)

@@ -41,6 +41,7 @@ def _serve(config: ClientConfig, host: str, port: int, audience: str | None, hos
         raise ConfigError("tillit sidecar needs the extra `sidecar`: install tillit[sidecar]") from None
     where = config.where
     issuers = where.issuers if isinstance(where, Discovery) else (where.issuer,)
-    app = sidecar_app(AsyncTokenClient(config), Judge(issuers, JwksSource(where), audience), hosts=hosts)
+    judge = Judge(issuers, JwksSource(where, route=config.route), audience)
+    app = sidecar_app(AsyncTokenClient(config), judge, hosts=hosts)
     note(f"Tokens of {config.client_id} at http://{host}:{port}/api/v1/token")
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
