@@ -86,6 +86,31 @@ def test_a_delegation_is_signed_and_proven_as_the_guide_says(
     assert capsys.readouterr().out.split()[:2] == [giver.orgno, supplier]
 
 
+def test_the_guide_to_moving_ends_where_it_says(
+    standard: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings, code and a request of one's own each give a token."""
+    registry = standard.registry
+    scope = registry.scope(delegable=True, audience="https://api.example.no/")
+    client, consumer = registry.granted_client(scope), registry.organisation()
+    registry.grant(scope, consumer)
+    registry.delegate(consumer, client.orgno, scope)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "private.pem").write_text(client.key.pem, encoding="utf-8")
+    for name, value in (("CLIENT_ID", client.id), ("PRIVATE_KEY_PATH", "private.pem"), ("KID", client.key.kid)):
+        monkeypatch.setenv(f"MASKINPORTEN_{name}", value)
+    monkeypatch.setenv("MASKINPORTEN_ISSUER", standard.issuer)
+    names: dict[str, Any] = {}
+    here = {"x:read": scope, "991825827": consumer, "http://localhost:8080/": standard.issuer}
+    here |= {"my-client-id": client.id, "my-kid": client.key.kid}
+    for block in python_of("migrate-to-tillit"):
+        for said, meant in here.items():
+            block = block.replace(said, meant)  # noqa: PLW2901 - the page as it is on this machine
+        exec(block, names)  # noqa: S102 - the page must work as it is written
+    token = names["headers"]["Authorization"].removeprefix("Bearer ")
+    assert jwt.decode(token, options=UNVERIFIED)["consumer"]["ID"] == f"0192:{consumer}"
+
+
 @pytest.mark.anyio
 async def test_the_library_does_what_its_readme_shows(
     standard: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

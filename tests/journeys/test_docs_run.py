@@ -39,6 +39,7 @@ ELSEWHERE = {
     "be-told-of-changes": "tests/compat/test_docs_blocks.py",
     "deploy-on-kubernetes": "tests/journeys/test_helm_rendered.py",
     "deploy-with-compose": "tests/journeys/test_compose_processes.py",
+    "migrate-to-tillit": "tests/compat/test_docs_blocks.py",
     "prove-a-delegation": "tests/compat/test_docs_blocks.py",
     "rotate-the-signing-keys": "tests/keys/test_life.py",
     "test-without-a-network": "tests/tillit/test_pytest_plugin.py",
