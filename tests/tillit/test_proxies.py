@@ -143,7 +143,7 @@ def test_a_token_elsewhere_is_none(validating: str) -> None:
 
 def test_a_caller_cannot_say_for_whom_it_acts(validating: str) -> None:
     """A header that the proxy itself would set is taken away, also when the token has nothing to put there."""
-    forged = {name: "0192:000000000" for name in ("X-Consumer", "OAUTH2_CLAIM_consumer", "OAUTH2-CLAIM-consumer")}
+    forged = dict.fromkeys(("X-Consumer", "OAUTH2_CLAIM_consumer", "OAUTH2-CLAIM-consumer"), "0192:000000000")
     told = call(validating, f"Bearer {token(consumer=None)}", **forged).json()
     names = ("oauth2_claim_consumer", "oauth2-claim-consumer") if "oauth2_claim_scope" in told else ("x-consumer",)
     assert not any(told.get(name) for name in names)
