@@ -20,6 +20,7 @@ class Api:
     def __init__(self) -> None:
         self.refused: set[str] = set()
         self.refuse_all = False
+        self.challenge: str | None = 'Bearer realm="x", error="invalid_token"'
         self.seen: list[tuple[str, bytes]] = []
         self.url = ""
 
@@ -39,8 +40,11 @@ def api() -> Iterator[Api]:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             authorization = self.headers.get("Authorization", "")
             state.seen.append((authorization, body))
-            self.send_response(401 if state.refuse_all or authorization in state.refused else 200)
+            refused = state.refuse_all or authorization in state.refused
+            self.send_response(401 if refused else 200)
             self.send_header("Content-Length", "0")
+            if refused and state.challenge is not None:
+                self.send_header("WWW-Authenticate", state.challenge)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
@@ -92,6 +96,22 @@ def test_api_that_refuses_everything_is_asked_twice(
         assert http.post(api.url).status_code == 401
     assert len(api.seen) == 2
     assert authority.hits["/token"] == 2
+
+
+@pytest.mark.parametrize(
+    ("challenge", "requests"),
+    [(None, 2), ("Bearer", 1), ('Bearer error="insufficient_scope"', 1), ('Basic realm="error=invalid_token"', 1)],
+)
+def test_other_refusals_keep_the_token(
+    api: Api, client: TokenClient, clock: ManualClock, challenge: str | None, requests: int
+) -> None:
+    """Silence gets one more try, as `invalid_token` does; a challenge that says anything else is no reason for it."""
+    client.get("a:b")
+    api.refuse_all, api.challenge = True, challenge
+    clock.advance(60)
+    with httpx2.Client(auth=BearerAuth(client, "a:b")) as http:
+        assert http.post(api.url).status_code == 401
+    assert len(api.seen) == requests
 
 
 def test_token_just_fetched_is_not_replaced(api: Api, client: TokenClient, authority: StubAuthority) -> None:

@@ -55,19 +55,20 @@ def api() -> Iterator[Api]:
 INVALID = 'Bearer error="invalid_token"'
 
 
-def test_a_refused_token_is_replaced_once(api: Api, config: ClientConfig, clock: ManualClock) -> None:
-    """invalid_token gets one more try with a new token and the same body; a second 401 is the caller's."""
+@pytest.mark.parametrize("challenge", [INVALID, ""])
+def test_a_refused_token_is_replaced_once(api: Api, config: ClientConfig, clock: ManualClock, challenge: str) -> None:
+    """invalid_token, or no challenge at all, gets one more try with a new token; a second 401 is the caller's."""
     client = TokenClient(config, clock=clock)
     old = client.get("a:b")
     clock.advance(10)
-    api.challenges = [INVALID, INVALID]
+    api.challenges = [challenge, challenge]
     answer = requests.post(api.url, data=b"body", auth=RequestsAuth(client, "a:b"), timeout=5)
     assert answer.status_code == 401
     assert [body for _, body in api.seen] == [b"body", b"body"]
     assert api.seen[0][0] == old.authorization != api.seen[1][0]
 
 
-@pytest.mark.parametrize("challenge", ["Bearer", 'Bearer error="insufficient_scope"', ""])
+@pytest.mark.parametrize("challenge", ["Bearer", 'Bearer error="insufficient_scope"', "Negotiate"])
 def test_other_refusals_keep_the_token(api: Api, config: ClientConfig, clock: ManualClock, challenge: str) -> None:
     """A 401 that does not say invalid_token is no reason for a new token."""
     client = TokenClient(config, clock=clock)

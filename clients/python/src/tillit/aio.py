@@ -92,6 +92,14 @@ class AsyncTokenClient(TokenClientBase):
                 raise
             return held
 
+    async def headers(self, request: TokenRequest | str | Iterable[str] | None = None) -> dict[str, str]:
+        """The headers that put a token on one request, for HTTP libraries that have no adapter here.
+
+        Raises what `get` does, and ConfigError for a client whose tokens are bound to a key, since each needs a proof.
+        """
+        self._needs_no_proof()
+        return {"Authorization": (await self.get(request)).authorization}
+
     async def _fetch(
         self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None = None, *, force: bool = False
     ) -> Token:

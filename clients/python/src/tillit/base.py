@@ -85,6 +85,10 @@ class TokenClientBase:
         if self._sharing is not None:
             self._sharing.unwant(key, token)
 
+    def _needs_no_proof(self) -> None:
+        if self.prover is not None:
+            raise ConfigError("the client's tokens are bound to a key, and each request needs a proof: use DpopAuth")
+
     def _turn(
         self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None, *, force: bool
     ) -> Turn | None:

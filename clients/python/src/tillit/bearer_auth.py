@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterable
-from typing import Final
 
 import httpx2
 
 from tillit.aio import AsyncTokenClient
 from tillit.client import TokenClient
+from tillit.core.challenges import asks_for_another_token
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
-
-_JUST_FETCHED: Final = 5.0
 
 
 class BearerAuth(httpx2.Auth):
     """Puts a token on every request, as `httpx2.Client(auth=BearerAuth(client, "a:b"))`.
 
-    An answer of 401 drops the token and sends the request once more with a new one, unless the token was fetched
-    within the last five seconds (then the API refuses new ones too, and trying again would be a loop) or the body
-    of the request cannot be sent twice.
+    A 401 that says `invalid_token`, or nothing (RFC 6750 section 3.1), drops the token and sends the request once more
+    with a new one, unless the token was fetched within the last five seconds (then the API refuses new ones too, and
+    trying again would be a loop) or the body of the request cannot be sent twice.
     """
 
     def __init__(
@@ -59,6 +57,6 @@ def _with(request: httpx2.Request, token: Token) -> httpx2.Request:
 
 
 def _should_repeat(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
-    return (
-        response.status_code == 401 and token.age() >= _JUST_FETCHED and isinstance(request.stream, httpx2.ByteStream)
+    return isinstance(request.stream, httpx2.ByteStream) and asks_for_another_token(
+        response.status_code, response.headers.get_list("www-authenticate"), token.age()
     )

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterable
-from typing import Final
 
 import httpx2
 
 from tillit.aio import AsyncTokenClient
 from tillit.base import TokenClientBase
 from tillit.client import TokenClient
-from tillit.core.challenges import names_error
+from tillit.core.challenges import asks_for_another_token, names_error
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.dpop import Prover
 from tillit.errors import ConfigError
-
-_JUST_FETCHED: Final = 5.0
 
 
 class DpopAuth(httpx2.Auth):
@@ -69,7 +66,9 @@ class DpopAuth(httpx2.Auth):
 
     def _wants_nonce(self, request: httpx2.Request, response: httpx2.Response) -> bool:
         learnt = self._learn(request, response)
-        return learnt and _asks(request, response, "use_dpop_nonce")
+        challenges = response.headers.get_list("www-authenticate")
+        wanted = response.status_code == 401 and names_error(challenges, "use_dpop_nonce")
+        return learnt and wanted and _replayable(request)
 
 
 def prover_of(client: TokenClientBase) -> Prover:
@@ -80,10 +79,9 @@ def prover_of(client: TokenClientBase) -> Prover:
 
 
 def _wants_token(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
-    return token.age() >= _JUST_FETCHED and _asks(request, response, "invalid_token")
+    challenges = response.headers.get_list("www-authenticate")
+    return _replayable(request) and asks_for_another_token(response.status_code, challenges, token.age())
 
 
-def _asks(request: httpx2.Request, response: httpx2.Response, error: str) -> bool:
-    if response.status_code != 401 or not isinstance(request.stream, httpx2.ByteStream):
-        return False
-    return names_error(response.headers.get_list("www-authenticate"), error)
+def _replayable(request: httpx2.Request) -> bool:
+    return isinstance(request.stream, httpx2.ByteStream)

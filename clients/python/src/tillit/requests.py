@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from tillit.client import TokenClient
-from tillit.core.challenges import names_error
+from tillit.core.challenges import asks_for_another_token
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
@@ -17,13 +17,11 @@ try:
 except ImportError:
     raise ImportError("tillit.requests needs the extra requests: install tillit[requests]") from None
 
-_JUST_FETCHED: Final = 5.0
-
 
 class RequestsAuth(AuthBase):
     """Puts a token on every request, as `requests.get(url, auth=RequestsAuth(client, "a:b"))`.
 
-    An answer of 401 that says `invalid_token` (RFC 6750 section 3.1) drops the token and sends the request once more
+    A 401 that says `invalid_token`, or nothing (RFC 6750 section 3.1), drops the token and sends the request once more
     with a new one, unless the token was fetched within the last five seconds or the body cannot be sent twice.
     Raises ConfigError for a client whose tokens are bound to a key.
     """
@@ -60,9 +58,8 @@ class RequestsAuth(AuthBase):
 
 
 def _should_repeat(response: Response, token: Token) -> bool:
-    if response.status_code != 401 or token.age() < _JUST_FETCHED:
-        return False
     body = response.request.body
     if body is not None and not isinstance(body, bytes | str):
         return False
-    return names_error([response.headers.get("WWW-Authenticate", "")], "invalid_token")
+    challenge = response.headers.get("WWW-Authenticate")
+    return asks_for_another_token(response.status_code, [] if challenge is None else [challenge], token.age())

@@ -44,7 +44,8 @@ class RefreshPolicy:
         return min(self.soft * lifetime * (1 + self.jitter * spread), self.hard_age(lifetime))
 
     def judge(self, *, age: float, lifetime: float, renew_age: float) -> Freshness:
-        """What a token of this `age` is good for."""
-        if age >= self.hard_age(lifetime):
-            return Freshness.SPENT
-        return Freshness.RENEW if age >= renew_age else Freshness.FRESH
+        """What a token of this `age` is good for; `renew_age` is the one that `renew_age()` gave for its lifetime."""
+        # First what holds on nearly every call: a token is never to be renewed later than it is spent.
+        if age < renew_age:
+            return Freshness.FRESH
+        return Freshness.SPENT if age >= self.hard_age(lifetime) else Freshness.RENEW
