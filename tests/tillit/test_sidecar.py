@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.support.authority import free_ports
-from tillit.testing import Authority
+from tillit import AsyncTokenClient, JwksSource
+from tillit.sidecar import Judge, sidecar_app
+from tillit.testing import Authority, RegisteredClient
 
 API = "https://api.example.no/"
 START_SECONDS = 30
@@ -25,6 +31,7 @@ class Place:
     """A sidecar that runs, and the authority behind it."""
 
     authority: Authority
+    client: RegisteredClient
     port: int
 
     def post(self, path: str, json: object = None, **request: object) -> httpx2.Response:
@@ -46,13 +53,16 @@ def place() -> Iterator[Place]:
     authority = Authority()
     scope = authority.add_scope("x:read", audience=API)
     other = authority.add_scope("x:write", audience=API)
-    client = authority.add_client(scope, other, org="889640782")
+    delegated = authority.add_scope("x:delegated", audience=API, delegable=True)
+    client = authority.add_client(scope, other, delegated, org="889640782")
     authority.grant(scope, client.org)
+    authority.grant(delegated, "991825827")
+    authority.delegate("991825827", client.org, delegated)
     (port,) = free_ports(1)
     with authority.serve():
         command = [sys.executable, "-m", "tillit", "sidecar", "--port", str(port)]
         process = subprocess.Popen(command, env={**os.environ, **client.environ()})
-        found = Place(authority, port)
+        found = Place(authority, client, port)
         try:
             deadline = time.monotonic() + START_SECONDS
             while time.monotonic() < deadline and process.poll() is None:
@@ -79,6 +89,44 @@ def test_a_token_is_fetched_once_and_told_with_what_is_left_of_it(place: Place) 
     assert place.token(resource=API).status_code == 200
 
 
+def test_a_supplier_asks_for_a_consumer(place: Place) -> None:
+    """`consumer_org` names whom the token is for, and whether it may is the authority's to say."""
+    token = place.token(target="x:delegated", consumer_org="991825827").json()["access_token"]
+    claims = _claims(token)
+    assert (claims["consumer"]["ID"], claims["supplier"]["ID"]) == ("0192:991825827", "0192:889640782")
+    answer = place.token(target="x:delegated", consumer_org="974761076")
+    assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
+
+
+def test_settings_hold_for_programs_that_say_nothing(place: Place) -> None:
+    """Consumer and resource of the client's settings are asked for by every request that names no other."""
+    config = replace(place.client.config, consumer_org="991825827", resource=API)
+    judge = Judge((), JwksSource(place.authority.endpoints()))
+    body = {"identity_provider": "maskinporten", "target": "x:delegated"}
+
+    async def main() -> dict[str, Any]:
+        app = httpx2.ASGITransport(sidecar_app(AsyncTokenClient(config), judge))
+        async with httpx2.AsyncClient(transport=app, base_url="http://127.0.0.1") as http:
+            return _claims((await http.post("/api/v1/token", json=body)).json()["access_token"])
+
+    claims = asyncio.run(main())
+    assert (claims["consumer"]["ID"], claims["aud"]) == ("0192:991825827", API)
+
+
+def test_details_reach_the_authority(place: Place) -> None:
+    """`authorization_details` is a list, or the text of one as nais applications may send it."""
+    details = [{"type": "urn:example:x", "to": "there"}]
+    for sent in (details, json.dumps(details)):
+        answer = place.token(authorization_details=sent)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_authorization_details")
+
+
+def _claims(token: str) -> dict[str, Any]:
+    payload = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
+
+
 def test_a_refusal_of_the_authority_is_passed_on(place: Place) -> None:
     """Status, error and description are those of the authority."""
     answer = place.token(target="x:none")
@@ -97,6 +145,10 @@ def test_a_refusal_of_the_authority_is_passed_on(place: Place) -> None:
         {"resource": 7},
         {"skip_cache": "perhaps"},
         {"authorization_details": "{"},
+        {"authorization_details": 7},
+        {"authorization_details": [{"no": "type"}]},
+        {"consumer_org": 991825827},
+        {"consumer_org": "99182582"},
     ],
 )
 def test_what_is_not_of_this_api_is_refused(place: Place, members: dict[str, object]) -> None:

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from tillit.access_errors import AccessError
 from tillit.aio import AsyncTokenClient
+from tillit.config import ClientConfig
 from tillit.core.presented import Presented
 from tillit.core.request import TokenRequest
 from tillit.errors import ConfigError, Rejected, Throttled, TokenError
@@ -80,7 +81,7 @@ class _Sidecar:
         body = await _body(request)
         _of_known_provider(body)
         try:
-            wanted, force = _wanted(body), _truth(body.get("skip_cache", False))
+            wanted, force = _wanted(body, self._client.config), _truth(body.get("skip_cache", False))
             token = await self._client.get(wanted, force=force)
         except ConfigError as error:
             raise BadRequest(str(error)) from None
@@ -92,7 +93,7 @@ class _Sidecar:
             return _refusal(503, "temporarily_unavailable", str(error))
         # What is left of its life: the token may have been fetched a while ago.
         left = max(int(token.expires_in()), 0)
-        return _json({"access_token": token.value, "expires_in": left, "token_type": "Bearer"})
+        return _json({"access_token": token.value, "expires_in": left, "token_type": token.token_type})
 
     async def _exchange(self, request: Request) -> Response:
         await _body(request)
@@ -155,20 +156,22 @@ def _of_known_provider(body: Mapping[str, Any]) -> None:
         raise BadRequest("identity_provider must be maskinporten or tillit")
 
 
-def _wanted(body: Mapping[str, Any]) -> TokenRequest:
-    target, resource = body.get("target"), body.get("resource")
+def _wanted(body: Mapping[str, Any], defaults: ClientConfig) -> TokenRequest:
+    target = body.get("target")
     if not isinstance(target, str) or not target.split():
         raise BadRequest("target must name scopes, separated by spaces")
-    if resource is not None and not isinstance(resource, str):
-        raise BadRequest("resource must be text")
-    more = {}
-    if "authorization_details" in body:
-        details = body["authorization_details"]
-        try:
-            more["authorization_details"] = json.loads(details) if isinstance(details, str) else details
-        except ValueError:
-            raise BadRequest("authorization_details is not JSON") from None
-    return TokenRequest(target.split(), resource, **more)
+    resource, consumer = body.get("resource", defaults.resource), body.get("consumer_org", defaults.consumer_org)
+    for name, value in (("resource", resource), ("consumer_org", consumer)):
+        if value is not None and not isinstance(value, str):
+            raise BadRequest(f"{name} must be text")
+    details = body.get("authorization_details")
+    try:
+        details = json.loads(details) if isinstance(details, str) else details
+    except ValueError:
+        raise BadRequest("authorization_details is not JSON") from None
+    if details is not None and not isinstance(details, list):
+        raise BadRequest("authorization_details must be a list")
+    return TokenRequest(target.split(), resource, consumer, authorization_details=details)
 
 
 def _truth(value: object) -> bool:
