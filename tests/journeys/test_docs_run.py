@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TUTORIAL = DOCS / "tutorial/first-token.md"
 GUIDES = (
+    "call-an-api",
     "register-a-client",
     "open-an-api-with-scopes",
     "delegate-to-a-supplier",
