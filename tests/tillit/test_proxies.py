@@ -52,6 +52,7 @@ GOOD = {
     "of the other profile": token(RSA, {"typ": "JWT"}),
     "with a list of one audience": token(aud=[AUDIENCE]),
     "with the scopes alone": token(scope="x:write.all x:read"),
+    "that is an hour old": token(iat=NOW - 3600),
 }
 BAD = {
     "of a stranger": token(STRANGER),

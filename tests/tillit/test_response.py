@@ -91,8 +91,8 @@ def test_refusal_is_taken_apart() -> None:
     ("description", "mp_code", "trace_id", "hint"),
     [
         (
-            "AS-012: something (trace_id: 11112222333344445555666677778888)",
-            "AS-012",
+            "AS-912: something (trace_id: 11112222333344445555666677778888)",
+            "AS-912",
             "11112222333344445555666677778888",
             None,
         ),
