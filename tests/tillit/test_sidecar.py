@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from tests.support.authority import free_ports
-from tillit import AsyncTokenClient, JwksSource
+from tillit import AsyncTokenClient, JwksSource, Rejected, SidecarTokenClient, TokenRequest
 from tillit.sidecar import Judge, sidecar_app
 from tillit.testing import Authority, RegisteredClient
 
@@ -111,6 +111,20 @@ def test_settings_hold_for_programs_that_say_nothing(place: Place) -> None:
 
     claims = asyncio.run(main())
     assert (claims["consumer"]["ID"], claims["aud"]) == ("0192:991825827", API)
+
+
+def test_a_program_without_a_key_gets_tokens_by_the_clients_names(place: Place) -> None:
+    """`SidecarTokenClient` asks a real one, for itself, for a consumer, and again."""
+    with SidecarTokenClient(f"http://127.0.0.1:{place.port}/api/v1/token") as client:
+        token = client.get("x:read")
+        assert _claims(token.value)["scope"] == "x:read"
+        assert client.get("x:read") is token
+        client.invalidate(token)
+        assert client.get("x:read").value != token.value
+        delegated = client.get(TokenRequest("x:delegated", consumer_org="991825827"))
+        assert _claims(delegated.value)["consumer"]["ID"] == "0192:991825827"
+        with pytest.raises(Rejected, match="MP-200"):
+            client.get("x:none")
 
 
 def test_details_reach_the_authority(place: Place) -> None:

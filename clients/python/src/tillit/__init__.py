@@ -40,6 +40,7 @@ from tillit.dpop_auth import DpopAuth
 from tillit.dpop_verifier import DpopNonces, DpopVerifier, RecentProofs
 from tillit.errors import ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.jwks import JwksSource, JwksStatus
+from tillit.sidecar_client import AsyncSidecarTokenClient, SidecarTokenClient
 from tillit.signers import Signer
 from tillit.statements import StatementVerifier, sign_consent, verify_statement
 from tillit.status_check import StatusCheck
@@ -57,6 +58,7 @@ __all__ = [
     "AccessToken",
     "AllOf",
     "AnyOf",
+    "AsyncSidecarTokenClient",
     "AsyncTokenClient",
     "Authority",
     "BearerAuth",
@@ -98,6 +100,7 @@ __all__ = [
     "Rejected",
     "RetryPolicy",
     "Rule",
+    "SidecarTokenClient",
     "Signer",
     "StatementVerifier",
     "Status",

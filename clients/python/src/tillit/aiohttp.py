@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tillit.aio import AsyncTokenClient
 from tillit.core.challenges import asks_for_another_token
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
 from tillit.extras import needs_extra
+from tillit.getters import TaskGetter
 
 with needs_extra("aiohttp"):
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -29,10 +29,8 @@ class TokenMiddleware:
     no address.
     """
 
-    def __init__(
-        self, client: AsyncTokenClient, api: str, request: TokenRequest | str | Iterable[str] | None = None
-    ) -> None:
-        if not isinstance(client, AsyncTokenClient):
+    def __init__(self, client: TaskGetter, api: str, request: TokenRequest | str | Iterable[str] | None = None) -> None:
+        if not isinstance(client, TaskGetter):
             raise ConfigError("aiohttp needs an AsyncTokenClient")
         if client.prover is not None:
             raise ConfigError("the client's tokens are bound to a key, and each request needs a proof")

@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, Generator, Iterable
 
 import httpx2
 
-from tillit.aio import AsyncTokenClient
-from tillit.client import TokenClient
 from tillit.core.challenges import asks_for_another_token
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
+from tillit.getters import TaskGetter, ThreadGetter
 
 
 class BearerAuth(httpx2.Auth):
@@ -23,7 +22,7 @@ class BearerAuth(httpx2.Auth):
     """
 
     def __init__(
-        self, client: TokenClient | AsyncTokenClient, request: TokenRequest | str | Iterable[str] | None = None
+        self, client: ThreadGetter | TaskGetter, request: TokenRequest | str | Iterable[str] | None = None
     ) -> None:
         if client.prover is not None:
             raise ConfigError("the client's tokens are bound to a key, and each request needs a proof: use DpopAuth")
@@ -32,7 +31,7 @@ class BearerAuth(httpx2.Auth):
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Authenticate one request of an httpx2.Client."""
-        if not isinstance(self._client, TokenClient):
+        if not isinstance(self._client, ThreadGetter):
             raise ConfigError("an httpx2.Client needs a TokenClient, not an AsyncTokenClient")
         token = self._client.get(self._request)
         response = yield _with(request, token)
@@ -42,7 +41,7 @@ class BearerAuth(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Authenticate one request of an httpx2.AsyncClient."""
-        if not isinstance(self._client, AsyncTokenClient):
+        if not isinstance(self._client, TaskGetter):
             raise ConfigError("an httpx2.AsyncClient needs an AsyncTokenClient, not a TokenClient")
         token = await self._client.get(self._request)
         response = yield _with(request, token)

@@ -206,7 +206,7 @@ class JwksSource:
 
     def _note_failure(self, error: Exception) -> None:
         if self._discovery is not None:
-            self._uri = None  # the authority may have moved its keys; look again next time
+            self._uri = self._discovery.jwks_uri  # the authority may have moved its keys; look again next time
         with self._lock:
             self._cache.failed(str(error), self._clock.monotonic())
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tillit.client import TokenClient
 from tillit.core.challenges import asks_for_another_token
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
+from tillit.getters import ThreadGetter
 
 try:
     from requests import PreparedRequest, Response
@@ -26,7 +26,7 @@ class RequestsAuth(AuthBase):
     Raises ConfigError for a client whose tokens are bound to a key.
     """
 
-    def __init__(self, client: TokenClient, request: TokenRequest | str | Iterable[str] | None = None) -> None:
+    def __init__(self, client: ThreadGetter, request: TokenRequest | str | Iterable[str] | None = None) -> None:
         if client.prover is not None:
             raise ConfigError("the client's tokens are bound to a key, and each request needs a proof")
         self._client = client
