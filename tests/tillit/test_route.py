@@ -16,9 +16,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import CliRunner
 
+from tests.support.keys import make_key
 from tests.tillit.conftest import Keys
 from tillit import AsyncTokenClient, ClientConfig, ConfigError, RetryPolicy, TokenClient, Unavailable
+from tillit.cli import app
 
 Ask = Callable[[ClientConfig], str]
 ONCE = RetryPolicy(attempts=1)
@@ -31,10 +34,19 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[tuple[str, str | None]] = []
         self.port = self.server_address[1]
+        self.jwk = make_key("ES256", "k").jwk
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers["Proxy-Authorization"]))
+        body = json.dumps({"keys": [self.server.jwk]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -133,6 +145,25 @@ def test_proxy_that_speaks_tls_is_verified_by_the_bundle(environ: dict[str, str]
     with pytest.raises(Unavailable):
         ask(addressed(environ, "http://authority.invalid", PROXY=proxy))
     assert len(server.asked) == 1
+
+
+def test_the_gym_reaches_the_authority_as_the_client_does(
+    environ: dict[str, str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys come through the proxy too, and the API that is tried is reached without it."""
+    settings = {
+        "ISSUER": "http://authority.invalid/",
+        "TOKEN_ENDPOINT": "http://authority.invalid/token",
+        "JWKS_URI": "http://authority.invalid/jwk",
+        "ALLOW_HTTP": "true",
+        "PROXY": f"http://127.0.0.1:{server.port}",
+    }
+    for name, value in {**environ, **{f"TILLIT_{name}": value for name, value in settings.items()}}.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(app, ["gym", f"http://127.0.0.1:{server.port}/api"])
+    asked = [path for path, _ in server.asked]
+    assert asked[:2] == ["http://authority.invalid/token", "http://authority.invalid/jwk"], done.output
+    assert asked[2] == "/api"
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ from tillit.cli.saying import Json, Prefix, note, refusing, say
 from tillit.client import TokenClient
 from tillit.config import ClientConfig
 from tillit.core.authority import Discovery
+from tillit.core.jwks_cache import JwksLimits
 from tillit.core.request import TokenRequest
 from tillit.errors import ConfigError, Unavailable
 from tillit.gym import Minted, Trial, as_html, as_text, document
 from tillit.jose.encoding import MalformedJose
 from tillit.jose.public_keys import VerificationKey, read_jwks
-from tillit.transport import fetch_metadata
+from tillit.transport import Transport, Unreachable, fetch_metadata
 
 _WITHIN: Final = 10.0
 
@@ -50,7 +51,7 @@ def gym(
         if wrong is None:
             note("Without --minted only tokens are tried that anybody can forge: see authserver gym.")
         with httpx2.Client(timeout=_WITHIN) as http:
-            results = Trial(http, address).run(good, _keys(config, http), wrong)
+            results = Trial(http, address).run(good, _keys(config), wrong)
     if html is not None:
         html.write_text(as_html(address, results), encoding="utf-8")
     report = document(address, results)
@@ -68,14 +69,15 @@ def _good(config: ClientConfig, scope: list[str] | None, resource: str | None) -
         return client.get(wanted).value
 
 
-def _keys(config: ClientConfig, http: httpx2.Client) -> tuple[VerificationKey, ...]:
-    where = config.where
-    authority = fetch_metadata(where, within=_WITHIN) if isinstance(where, Discovery) else where
+def _keys(config: ClientConfig) -> tuple[VerificationKey, ...]:
+    where, transport = config.where, Transport(None, config.route)
+    authority = fetch_metadata(where, transport=transport, within=_WITHIN) if isinstance(where, Discovery) else where
     if authority.jwks_uri is None:
         raise ConfigError("the authority's settings name no key set")
     try:
-        return read_jwks(http.get(authority.jwks_uri).content).keys
-    except (httpx2.HTTPError, MalformedJose) as error:
+        reply = transport.send("GET", authority.jwks_uri, within=_WITHIN, max_bytes=JwksLimits().max_bytes)
+        return read_jwks(reply.body).keys
+    except (Unreachable, MalformedJose) as error:
         raise Unavailable(f"the key set cannot be had: {error}") from None
 
 
