@@ -175,6 +175,8 @@ def test_the_gym_reaches_the_authority_as_the_client_does(
         ("PROXY", "127.0.0.1:s3cret"),
         ("PROXY", "http://"),
         ("ENABLED", "perhaps-s3cret"),
+        ("DPOP", "perhaps-s3cret"),
+        ("ALLOW_HTTP", "perhaps-s3cret"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(environ: dict[str, str], name: str, value: str) -> None:
@@ -182,6 +184,13 @@ def test_settings_that_cannot_work_are_refused(environ: dict[str, str], name: st
     with pytest.raises(ConfigError, match=r"TILLIT_") as caught:
         addressed(environ, "https://authority.invalid", **{name: value})
     assert "s3cret" not in str(caught.value)
+
+
+def test_dpop_by_a_setting(environ: dict[str, str]) -> None:
+    """Tokens are bound to a key that is made for the process, if the settings say so."""
+    assert addressed(environ, "https://authority.invalid", DPOP="true").dpop_key is not None
+    for value in ("false", ""):
+        assert addressed(environ, "https://authority.invalid", DPOP=value).dpop_key is None
 
 
 def test_disabled_settings_make_no_client(environ: dict[str, str]) -> None:

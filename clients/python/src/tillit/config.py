@@ -44,6 +44,7 @@ VARIABLES: Final = (
     "TOKEN_CACHE_KEY",
     "CA_BUNDLE",
     "PROXY",
+    "DPOP",
     "ENABLED",
 )
 
@@ -112,7 +113,8 @@ class ClientConfig:
         reads, with `KID` where the key does not bear it, or `P12_PATH` with `P12_PASSWORD`; one of `WELL_KNOWN_URL`,
         `ISSUER`, `ISSUER` with `TOKEN_ENDPOINT`, and `ENVIRONMENT` (`prod` or `test` of Maskinporten);
         optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI`, `ALLOW_HTTP`, and
-        `TOKEN_CACHE` (`memory`, `file:/a/directory` or `redis://…`) with `TOKEN_CACHE_KEY`; `CA_BUNDLE` and `PROXY`.
+        `TOKEN_CACHE` (`memory`, `file:/a/directory` or `redis://…`) with `TOKEN_CACHE_KEY`; `CA_BUNDLE` and `PROXY`;
+        `DPOP` at `true` for a key to bind tokens to, which this process makes for itself.
         With `ENABLED` at `false` nothing else is read, and ConfigError says that it is off.
         Raises ConfigError with all faults at once, naming variables and never values.
         """
@@ -137,8 +139,9 @@ class _Reader:
         self._faults: list[str] = []
 
     def config(self) -> ClientConfig:
-        self._look_whether_enabled()
-        client_id = self._get("CLIENT_ID")
+        if not self._flag("ENABLED", default=True):
+            raise ConfigError(f"{self._prefix}ENABLED is false: no client is to be made from these settings")
+        client_id, dpop = self._get("CLIENT_ID"), self._flag("DPOP")
         if client_id is None:
             self._faults.append(f"{self._prefix}CLIENT_ID is not set")
         signer = self._signer()
@@ -157,16 +160,16 @@ class _Reader:
                 token_cache_key=self._get("TOKEN_CACHE_KEY"),
                 ca_bundle=self._get("CA_BUNDLE"),
                 proxy=self._get("PROXY"),
+                dpop=dpop or None,
             )
         except ConfigError as error:
             raise ConfigError(f"{self._prefix}*: {error}") from None
 
-    def _look_whether_enabled(self) -> None:
-        enabled = (self._get("ENABLED") or "true").lower()
-        if enabled in _FALSE:
-            raise ConfigError(f"{self._prefix}ENABLED is {enabled}: no client is to be made from these settings")
-        if enabled not in _TRUE:
-            self._faults.append(f"{self._prefix}ENABLED must be true or false")
+    def _flag(self, name: str, *, default: bool = False) -> bool:
+        value = (self._get(name) or "").lower()
+        if value and value not in _TRUE + _FALSE:
+            self._faults.append(f"{self._prefix}{name} must be true or false")
+        return value in _TRUE or (default and value not in _FALSE)
 
     def _get(self, name: str) -> str | None:
         return self._environ.get(self._prefix + name, "").strip() or None
@@ -200,7 +203,7 @@ class _Reader:
                 self._faults.append(f"{self._prefix}ENVIRONMENT must be one of " + ", ".join(ENVIRONMENTS))
                 return None
         token_endpoint, jwks_uri = self._get("TOKEN_ENDPOINT"), self._get("JWKS_URI")
-        allow_http = (self._get("ALLOW_HTTP") or "").lower() in _TRUE
+        allow_http = self._flag("ALLOW_HTTP")
         try:
             if issuer and token_endpoint:
                 return Authority(issuer, token_endpoint, jwks_uri, allow_http)
