@@ -48,6 +48,7 @@ def _page(outcome: Outcome) -> str:
         throughput=tables.throughput(outcome).markdown(),
         cost=tables.cost(outcome).markdown(),
         floor=tables.floor(outcome).markdown(),
+        two_cores=tables.two_cores(outcome),
         aims=tables.aims(outcome).markdown(),
         missing="\n".join(["", *(f"- {sentence}" for sentence in missing), ""]) if missing else "",
         taken_at=outcome.taken_at,

@@ -91,6 +91,14 @@ def floor(outcome: Outcome) -> Table:
     return Table("The floor: signatures alone, one core", [Column("assertion → token", number=False), *headings], rows)
 
 
+def two_cores(outcome: Outcome) -> str:
+    """A sentence on what a second core of this machine is worth."""
+    ratio = outcome.floor["two_cores_over_one"]
+    if ratio is None:
+        return "There is one core here."
+    return f"Two processes on two cores of this machine make {ratio:.2f} times the signatures that one makes on one."
+
+
 def aims(outcome: Outcome) -> Table:
     """What was promised, and what came of it."""
     rows = [

@@ -1,9 +1,12 @@
-"""Several processes behind one socket: one may die, all end together, and none is left behind."""
+"""Several processes behind one address: one may die, all end together, and none is left behind."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +65,33 @@ def test_a_worker_that_dies_is_started_again(pair: Authority) -> None:
     assert {each.status for each in asked} <= {200, 0}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals connections out")
+def test_connections_are_dealt_out(pair: Authority) -> None:
+    """Connections that are opened at once and kept do not all end at one worker."""
+    workers = children(pair.pid)
+    before = {worker: _sockets(worker) for worker in workers}
+
+    def taken() -> list[int]:
+        return [_sockets(worker) - before[worker] for worker in workers]
+
+    with contextlib.ExitStack() as opened:
+        for _ in range(64):
+            opened.enter_context(socket.create_connection(("127.0.0.1", pair.port)))
+        until(lambda: sum(taken()) >= 64)
+        # Each goes either way with the same chance: fewer than this happens once in a million runs.
+        assert min(taken()) >= 12
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_second_node_takes_the_port(tmp_path: Path, pair: Authority, workers: int) -> None:
+    """A node that is started by mistake beside another is told so, though its workers could share the port."""
+    elsewhere = tmp_path / "second"
+    elsewhere.mkdir()
+    second = Authority(elsewhere, port=pair.port, workers=workers)
+    with pytest.raises(RuntimeError, match="in use"):
+        second.start()
+
+
 def test_all_workers_end_with_the_node(pair: Authority) -> None:
     """SIGTERM ends every worker in good order."""
     workers = children(pair.pid)
@@ -83,6 +113,11 @@ def test_a_node_that_cannot_start_says_so_and_ends(tmp_path: Path) -> None:
     authority = Authority(tmp_path, workers=2)
     with pytest.raises(RuntimeError, match="authserver init"):
         authority.start()
+
+
+def _sockets(pid: int) -> int:
+    targets = (str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink())
+    return sum(target.startswith("socket:") for target in targets)
 
 
 def _alive(pid: int) -> bool:
