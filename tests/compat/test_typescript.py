@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.authority import Authority
 from tests.support.registrar import RegisteredClient
+from tests.support.typescript import build, node
 
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "clients/typescript"
-PAGES = (FOLDER / "README.md", ROOT / "docs/how-to/use-typescript.md")
-BLOCK = re.compile(r"^```ts\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SECONDS = 120
 API = "https://api.example/income"
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
 
-def run(*command: str, told: str = "") -> str:
-    """Run a command of Node in the client's folder and return what it says; one that fails fails the test."""
-    done = subprocess.run(
-        ["node", *command], cwd=FOLDER, input=told, capture_output=True, text=True, check=False, timeout=SECONDS
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
     """The client, checked and compiled; a fault of its types fails every test here."""
-    run("node_modules/typescript/bin/tsc")
+    build()
 
 
 def end_to_end(client: RegisteredClient, scopes: tuple[str, ...]) -> dict[str, Any]:
@@ -49,13 +33,13 @@ def end_to_end(client: RegisteredClient, scopes: tuple[str, ...]) -> dict[str, A
         "TILLIT_SCOPES": " ".join(scopes),
     }
     task = {"environment": environment, "issuer": client.issuer, "audience": API}
-    result: dict[str, Any] = json.loads(run("test/end-to-end.mjs", told=json.dumps(task)))
+    result: dict[str, Any] = json.loads(node("test/end-to-end.mjs", told=json.dumps(task)).stdout)
     return result
 
 
 def test_its_own_tests_pass() -> None:
     """Each shared vector gets its verdict, and the client keeps, renews, repeats and refuses as it should."""
-    told = run("--test", "--test-reporter=tap", "dist/test/")
+    told = node("--test", "--test-reporter=tap", "dist/test/").stdout
     assert "\n# fail 0\n" in told
     assert "\n# pass 0\n" not in told
 
@@ -80,17 +64,3 @@ def test_a_real_refusal_says_why_and_what_to_do(standard: Authority) -> None:
     assert (refused["error"], refused["code"]) == ("Rejected", "invalid_scope")
     assert refused["mpCode"] == "MP-200"
     assert "scope" in refused["hint"]
-
-
-def test_every_block_of_the_pages_compiles() -> None:
-    """The TypeScript of the README and of the guide is complete, and uses the library as its types say."""
-    folder = FOLDER / "dist/pages"
-    folder.mkdir(exist_ok=True)
-    blocks = [block for page in PAGES for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
-    for number, block in enumerate(blocks):
-        (folder / f"block{number}.ts").write_text(block, encoding="utf-8")
-    options = {"noEmit": True, "rootDir": ".", "noUnusedLocals": False, "noUnusedParameters": False}
-    settings = {"extends": "../../tsconfig.json", "include": ["*.ts"], "exclude": [], "compilerOptions": options}
-    (folder / "tsconfig.json").write_text(json.dumps(settings), encoding="utf-8")
-    assert len(blocks) == 4
-    run("node_modules/typescript/bin/tsc", "--project", "dist/pages")

@@ -47,7 +47,7 @@ ELSEWHERE = {
     "upgrade": "tests/contract/test_upgrade.py",
     "use-an-outside-register": "tests/journeys/test_outside_register.py",
     "use-authlib-as-client": "tests/compat/test_authlib_clients.py",
-    "use-typescript": "tests/compat/test_typescript.py",
+    "use-typescript": "tests/compat/test_typescript_pages.py",
     "use-existing-maskinporten-clients": "tests/compat/test_docs_blocks.py",
 }
 
