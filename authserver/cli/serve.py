@@ -1,4 +1,4 @@
-"""`authserver serve`: a node, or several worker processes behind one socket."""
+"""`authserver serve`: a node, or several worker processes behind one address."""
 
 from __future__ import annotations
 
