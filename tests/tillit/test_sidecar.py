@@ -160,6 +160,7 @@ def test_a_refusal_of_the_authority_is_passed_on(place: Place) -> None:
         {"skip_cache": "perhaps"},
         {"authorization_details": "{"},
         {"authorization_details": 7},
+        {"authorization_details": "[" * 20_000},
         {"authorization_details": [{"no": "type"}]},
         {"consumer_org": 991825827},
         {"consumer_org": "99182582"},
@@ -172,7 +173,13 @@ def test_what_is_not_of_this_api_is_refused(place: Place, members: dict[str, obj
 
 
 @pytest.mark.parametrize(
-    ("kind", "body"), [("text/plain", b"{}"), ("application/json", b"["), ("application/json", b"[]")]
+    ("kind", "body"),
+    [
+        ("text/plain", b"{}"),
+        ("application/json", b"["),
+        ("application/json", b"[]"),
+        ("application/json", b"[" * 50_000),
+    ],
 )
 def test_a_body_that_cannot_be_read_is_refused(place: Place, kind: str, body: bytes) -> None:
     """Neither another type, nor broken JSON, nor a list."""

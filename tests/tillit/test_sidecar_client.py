@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -148,6 +149,31 @@ def test_a_token_that_was_refused_is_replaced(client: Both, sidecar: Sidecar) ->
     assert client.call("get").value == "token-9"
     assert len(sidecar.seen) == 4
     assert client.call("get", force=True).value == "token-10"
+
+
+def test_a_refused_token_stays_refused_until_another_came(client: Both, sidecar: Sidecar) -> None:
+    """A sidecar that cannot fetch at once is asked to once more, and what the API refused is not given again."""
+    client.client.invalidate(client.call("get"))
+    same = {"access_token": "token-1", "expires_in": 100, "token_type": "Bearer"}
+    sidecar.answers = [(200, same), (503, {"error": "temporarily_unavailable"})]
+    with pytest.raises(Unavailable):
+        client.call("get")
+    sidecar.number = 1
+    assert client.call("get").value == "token-2"
+
+
+def test_many_callers_cause_one_request(sidecar: Sidecar) -> None:
+    """Threads, and tasks, that find no token wait for one of them to ask."""
+    with SidecarTokenClient(sidecar.url) as client, ThreadPoolExecutor(20) as pool:
+        assert len({token.value for token in pool.map(client.get, ["a:b"] * 20)}) == 1
+    assert len(sidecar.seen) == 1
+
+    async def main() -> None:
+        tasks = AsyncSidecarTokenClient(sidecar.url)
+        await asyncio.gather(*(tasks.get("a:b") for _ in range(50)))
+
+    asyncio.run(main())
+    assert len(sidecar.seen) == 2
 
 
 @pytest.mark.parametrize(

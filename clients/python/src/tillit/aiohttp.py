@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from tillit.asking import Asked, repeatable
 from tillit.core.challenges import asks_for_another_token
-from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
 from tillit.extras import needs_extra
-from tillit.getters import TaskGetter
+from tillit.tasks import TaskKeeper
 
 with needs_extra("aiohttp"):
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -29,17 +27,16 @@ class TokenMiddleware:
     no address.
     """
 
-    def __init__(self, client: TaskGetter, api: str, request: TokenRequest | str | Iterable[str] | None = None) -> None:
-        if not isinstance(client, TaskGetter):
+    def __init__(self, client: TaskKeeper, api: str, request: Asked = None) -> None:
+        if not isinstance(client, TaskKeeper):
             raise ConfigError("aiohttp needs an AsyncTokenClient")
-        if client.prover is not None:
-            raise ConfigError("the client's tokens are bound to a key, and each request needs a proof")
+        client.require_bearer()
         try:
             self._origin = URL(api).origin()
         except ValueError:
             raise ConfigError("api must be an address, as https://api.example.no/") from None
         self._client = client
-        self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
+        self._request = repeatable(request)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Authenticate one request. Raises what `AsyncTokenClient.get` does."""
@@ -50,11 +47,11 @@ class TokenMiddleware:
         response = await handler(request)
         if not _should_repeat(request, response, token):
             return response
-        self._client.invalidate(token)
-        renewed = await self._client.get(self._request)
-        # Read to the end, so that the connection can be used again.
+        # Read to the end, so that the connection can be used again, whatever comes of the next token.
         await response.read()
         response.release()
+        self._client.invalidate(token)
+        renewed = await self._client.get(self._request)
         request.headers["Authorization"] = renewed.authorization
         return await handler(request)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator
 
 import httpx2
 
+from tillit.asking import Asked, repeatable
 from tillit.core.challenges import asks_for_another_token
-from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.errors import ConfigError
-from tillit.getters import TaskGetter, ThreadGetter
+from tillit.tasks import TaskKeeper
+from tillit.threads import ThreadKeeper
 
 
 class BearerAuth(httpx2.Auth):
@@ -21,17 +22,14 @@ class BearerAuth(httpx2.Auth):
     trying again would be a loop) or the body of the request cannot be sent twice.
     """
 
-    def __init__(
-        self, client: ThreadGetter | TaskGetter, request: TokenRequest | str | Iterable[str] | None = None
-    ) -> None:
-        if client.prover is not None:
-            raise ConfigError("the client's tokens are bound to a key, and each request needs a proof: use DpopAuth")
+    def __init__(self, client: ThreadKeeper | TaskKeeper, request: Asked = None) -> None:
+        client.require_bearer()
         self._client = client
-        self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
+        self._request = repeatable(request)
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Authenticate one request of an httpx2.Client."""
-        if not isinstance(self._client, ThreadGetter):
+        if not isinstance(self._client, ThreadKeeper):
             raise ConfigError("an httpx2.Client needs a TokenClient, not an AsyncTokenClient")
         token = self._client.get(self._request)
         response = yield _with(request, token)
@@ -41,7 +39,7 @@ class BearerAuth(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Authenticate one request of an httpx2.AsyncClient."""
-        if not isinstance(self._client, TaskGetter):
+        if not isinstance(self._client, TaskKeeper):
             raise ConfigError("an httpx2.AsyncClient needs an AsyncTokenClient, not a TokenClient")
         token = await self._client.get(self._request)
         response = yield _with(request, token)

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 from typing import Self
 
 import httpx2
-import stamina
 
 from tillit import signers
-from tillit.base import TokenClientBase
 from tillit.clock import Clock
 from tillit.config import ClientConfig
 from tillit.core.authority import Authority, Discovery
-from tillit.core.refresh import Freshness, RefreshPolicy
+from tillit.core.refresh import RefreshPolicy
 from tillit.core.request import TokenRequest
 from tillit.core.response import MAX_RESPONSE, Reply
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
-from tillit.errors import ConfigError, Rejected, Throttled, TillitError, TokenError, Unavailable
+from tillit.errors import ConfigError, Rejected, TillitError, Unavailable
 from tillit.events import Hook
+from tillit.grants import GrantClient
 from tillit.signers import Signer
 from tillit.stores.memory import MemoryStore
 from tillit.stores.protocol import TokenStore
+from tillit.threads import ThreadKeeper
 from tillit.transport import Transport, Unreachable, fetch_metadata
-from tillit.turns import in_turn
 
 
-class TokenClient(TokenClientBase):
+class TokenClient(GrantClient, ThreadKeeper):
     """Gets access tokens, keeps them, and renews them before they expire. Safe to share between threads.
 
     One request a key is under way at a time; different keys never wait for each other.
@@ -58,74 +56,8 @@ class TokenClient(TokenClientBase):
         """A client with the settings in the environment; see `ClientConfig.from_env`."""
         return cls(ClientConfig.from_env(prefix, environ))
 
-    def get(
-        self,
-        request: TokenRequest | str | Iterable[str] | None = None,
-        *,
-        deadline: float | None = None,
-        force: bool = False,
-    ) -> Token:
-        """A token that is good now: from the cache, or fetched.
-
-        `request` may be scopes; None asks for the default scopes. `deadline` is how many seconds this caller waits;
-        the fetch goes on for others. `force` fetches even if a token or a refusal is remembered.
-        Raises ConfigError, Rejected, Throttled, Unavailable or MalformedResponse.
-        """
-        wanted, key = self._look_up(request)
-        held = self._store.get(key)
-        if held is not None and not force:
-            freshness = self._judge(held)
-            if freshness is Freshness.RENEW and self._renewal_due(key):
-                self._flights.launch(key, lambda: self._fetch(key, wanted, held))
-            if freshness is not Freshness.SPENT:
-                return held
-        try:
-            if not force:
-                self._missed(key, wanted)
-            return self._flights.run(
-                key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
-            )
-        except (Throttled, Unavailable):
-            if held is None or force or held.expires_in() <= 0:
-                raise
-            return held
-
-    def headers(self, request: TokenRequest | str | Iterable[str] | None = None) -> dict[str, str]:
-        """The headers that put a token on one request, for HTTP libraries that have no adapter here.
-
-        Raises what `get` does, and ConfigError for a client whose tokens are bound to a key, since each needs a proof.
-        """
-        self._needs_no_proof()
-        return {"Authorization": self.get(request).authorization}
-
-    def _fetch(
-        self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None = None, *, force: bool = False
-    ) -> Token:
-        """Get and keep a token, unless somebody did since `seen` was read: here, or where the store is shared."""
-        held = self._newer(key, seen)
-        if held is not None:
-            return held
-        turn = self._turn(key, request, seen, deadline, force=force)
-        if turn is None:
-            return self._obtain(key, request, seen)
-        return self._keep(key, in_turn(turn, lambda: self._obtain(key, request, seen)))
-
-    def _obtain(self, key: str, request: TokenRequest, seen: Token | None) -> Token:
-        """Ask the authority for a token, as often as the policy has it, and keep it."""
-        attempts = self._attempts()
-        try:
-            with self._hooks.refresh(request.scopes, self._clock.monotonic) as refresh:
-                for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
-                    with attempt:
-                        refresh.attempt(attempt.num)
-                        token = self._keep(key, self._ask(request, attempts.timeout()))
-                        return refresh.succeeded(token)
-        except TokenError as error:
-            self._note_failure(key, error, seen)
-            raise
-        raise AssertionError("stamina ends by returning or raising")
-
-    def _ask(self, request: TokenRequest, within: float) -> Token:
+    def _ask(self, request: TokenRequest, within: float, *, anew: bool) -> Token:
+        del anew  # what an authority gives always is
         authority = self._locate(within)
         started, reply = self._exchange(authority, request, within)
         if self._proofs.again(self._endpoint(authority), reply):
@@ -173,15 +105,3 @@ class TokenClient(TokenClientBase):
             )
         except Unreachable as error:
             raise Unavailable(f"token endpoint: {error}") from None
-
-    def close(self) -> None:
-        """Refuse further calls. An injected HTTP client stays open: it is the caller's."""
-        self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

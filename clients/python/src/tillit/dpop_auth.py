@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator
 
 import httpx2
 
 from tillit.aio import AsyncTokenClient
-from tillit.base import TokenClientBase
+from tillit.asking import Asked, repeatable
 from tillit.client import TokenClient
 from tillit.core.challenges import asks_for_another_token, names_error
-from tillit.core.request import TokenRequest
 from tillit.core.token import Token
 from tillit.dpop import Prover
 from tillit.errors import ConfigError
+from tillit.keeper import TokenKeeper
 
 
 class DpopAuth(httpx2.Auth):
@@ -24,12 +24,10 @@ class DpopAuth(httpx2.Auth):
     where the body cannot be sent again.
     """
 
-    def __init__(
-        self, client: TokenClient | AsyncTokenClient, request: TokenRequest | str | Iterable[str] | None = None
-    ) -> None:
+    def __init__(self, client: TokenClient | AsyncTokenClient, request: Asked = None) -> None:
         self._client = client
         self._prover = prover_of(client)
-        self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
+        self._request = repeatable(request)
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Authenticate one request of an httpx2.Client."""
@@ -71,7 +69,7 @@ class DpopAuth(httpx2.Auth):
         return learnt and wanted and _replayable(request)
 
 
-def prover_of(client: TokenClientBase) -> Prover:
+def prover_of(client: TokenKeeper) -> Prover:
     """The one that makes the proofs of `client`. Raises ConfigError when its configuration has no `dpop` key."""
     if client.prover is None:
         raise ConfigError("the client's configuration has no dpop key; set ClientConfig(dpop=True)")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from tillit.asking import Asked, repeatable
 from tillit.core.challenges import asks_for_another_token
-from tillit.core.request import TokenRequest
 from tillit.core.token import Token
-from tillit.errors import ConfigError
-from tillit.getters import ThreadGetter
+from tillit.threads import ThreadKeeper
 
 try:
     from requests import PreparedRequest, Response
@@ -26,11 +24,10 @@ class RequestsAuth(AuthBase):
     Raises ConfigError for a client whose tokens are bound to a key.
     """
 
-    def __init__(self, client: ThreadGetter, request: TokenRequest | str | Iterable[str] | None = None) -> None:
-        if client.prover is not None:
-            raise ConfigError("the client's tokens are bound to a key, and each request needs a proof")
+    def __init__(self, client: ThreadKeeper, request: Asked = None) -> None:
+        client.require_bearer()
         self._client = client
-        self._request = request if request is None or isinstance(request, str | TokenRequest) else tuple(request)
+        self._request = repeatable(request)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate one request. Raises what `TokenClient.get` does."""

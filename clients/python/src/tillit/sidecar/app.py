@@ -144,7 +144,7 @@ async def _body(request: Request) -> dict[str, Any]:
         if kind == "application/x-www-form-urlencoded":
             return dict(parse_qsl(text, strict_parsing=True))
         members = json.loads(text) if kind == "application/json" else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("the body cannot be read") from None
     if not isinstance(members, dict):
         raise BadRequest("the body must be a JSON object or a form")
@@ -167,7 +167,7 @@ def _wanted(body: Mapping[str, Any], defaults: ClientConfig) -> TokenRequest:
     details = body.get("authorization_details")
     try:
         details = json.loads(details) if isinstance(details, str) else details
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("authorization_details is not JSON") from None
     if details is not None and not isinstance(details, list):
         raise BadRequest("authorization_details must be a list")

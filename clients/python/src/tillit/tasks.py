@@ -1,0 +1,107 @@
+"""What token clients for asyncio share, whomever they ask."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+import stamina
+
+from tillit.core.refresh import Freshness
+from tillit.core.request import TokenRequest
+from tillit.core.token import Token
+from tillit.errors import Throttled, TokenError, Unavailable
+from tillit.keeper import TokenKeeper
+from tillit.turns import ain_turn
+
+
+class TaskKeeper(TokenKeeper):
+    """Gets and keeps tokens for tasks, on any number of loops: one request a key is under way at a time."""
+
+    async def get(
+        self,
+        request: TokenRequest | str | Iterable[str] | None = None,
+        *,
+        deadline: float | None = None,
+        force: bool = False,
+    ) -> Token:
+        """A token that is good now: from the cache, or fetched.
+
+        `request` may be scopes; None asks for the default scopes. `deadline` is how many seconds this caller waits;
+        the fetch goes on for others. `force` fetches even if a token or a refusal is remembered.
+        Raises ConfigError, Rejected, Throttled, Unavailable or MalformedResponse.
+        """
+        wanted, key = self._look_up(request)
+        held = self._store.get(key)
+        if held is not None and not force:
+            freshness = self._judge(held)
+            if freshness is Freshness.RENEW and self._renewal_due(key):
+                self._flights.alaunch(key, lambda: self._fetch(key, wanted, held))
+            if freshness is not Freshness.SPENT:
+                return held
+        try:
+            if not force:
+                self._missed(key, wanted)
+            return await self._flights.arun(
+                key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
+            )
+        except (Throttled, Unavailable):
+            if held is None or force or held.expires_in() <= 0:
+                raise
+            return held
+
+    async def headers(self, request: TokenRequest | str | Iterable[str] | None = None) -> dict[str, str]:
+        """The headers that put a token on one request, for HTTP libraries that have no adapter here.
+
+        Raises what `get` does, and ConfigError for a client whose tokens are bound to a key, since each needs a proof.
+        """
+        self.require_bearer()
+        return {"Authorization": (await self.get(request)).authorization}
+
+    async def _fetch(
+        self, key: str, request: TokenRequest, seen: Token | None, deadline: float | None = None, *, force: bool = False
+    ) -> Token:
+        """Get and keep a token, unless somebody did since `seen` was read: here, or where the store is shared."""
+        held = self._newer(key, seen)
+        if held is not None:
+            return held
+        turn = self._turn(key, request, seen, deadline, force=force)
+        if turn is None:
+            return await self._obtain(key, request, seen, anew=force)
+        return self._keep(key, await ain_turn(turn, lambda: self._obtain(key, request, seen, anew=force)))
+
+    async def _obtain(self, key: str, request: TokenRequest, seen: Token | None, *, anew: bool) -> Token:
+        """Ask for a token, as often as the policy has it, and keep it."""
+        attempts = self._attempts()
+        try:
+            with self._hooks.refresh(request.scopes, self._clock.monotonic) as refresh:
+                async for attempt in stamina.retry_context(on=attempts.wait_after, attempts=None, timeout=None):
+                    with attempt:
+                        refresh.attempt(attempt.num)
+                        token = self._keep(key, await self._ask(request, attempts.timeout(), anew=anew))
+                        return refresh.succeeded(token)
+        except TokenError as error:
+            self._note_failure(key, error, seen)
+            raise
+        raise AssertionError("stamina ends by returning or raising")
+
+    @abstractmethod
+    async def _ask(self, request: TokenRequest, within: float, *, anew: bool) -> Token:
+        """One attempt in at most `within` seconds. With `anew`, a token that others hold will not do."""
+
+    async def aclose(self) -> None:
+        """Refuse further calls and end what is under way. An injected HTTP client stays open: it is the caller's."""
+        self._closed = True
+        self._flights.cancel_tasks()
+
+    close = aclose
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
