@@ -10,15 +10,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import httpx2
 import pytest
 
 from tests.support.authority import free_ports
+from tests.support.loopback import Answered, Asked, serving
 from tests.support.typescript import FOLDER, build, compile_project, node
 from tillit.testing import Authority, RegisteredClient
 
@@ -36,32 +34,20 @@ class Api:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
-        api = self
+        self.url = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                api.seen.append(self.headers["Authorization"])
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+    def answer(self, asked: Asked) -> Answered:
+        """200."""
+        self.seen.append(asked.headers["authorization"])
+        return Answered()
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """One that runs."""
     found = Api()
-    thread = Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with serving(found.answer) as found.url:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.support.loopback import Answered, Asked, serving
 from tests.tillit.stub import ManualClock, StubAuthority
 from tillit import AsyncTokenClient, ClientConfig, ConfigError, DpopKey, TokenClient
 from tillit.aiohttp import TokenMiddleware
@@ -24,58 +23,34 @@ class Api:
     """An API that answers from a list of challenges and redirects, and remembers what came."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, str, str]] = []
+        self.answers: list[Answered] = []
         self.seen: list[tuple[str | None, bytes]] = []
-        api = self
+        self.url = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                if self.headers.get("Transfer-Encoding") == "chunked":
-                    body = b""
-                    while size := int(self.rfile.readline(), 16):
-                        body += self.rfile.read(size + 2)[:-2]
-                    self.rfile.readline()
-                else:
-                    body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                api.seen.append((self.headers["Authorization"], body))
-                status, name, value = api.answers.pop(0) if api.answers else (200, "", "")
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                if name:
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+    def answer(self, asked: Asked) -> Answered:
+        """The next of the list, or 200."""
+        self.seen.append((asked.headers.get("authorization"), asked.body))
+        return self.answers.pop(0) if self.answers else Answered()
 
     def challenge(self, *challenges: str) -> None:
         """Answer 401 with each of these, and then 200."""
-        self.answers = [(401, "WWW-Authenticate", challenge) for challenge in challenges]
+        self.answers = [Answered(401, {"WWW-Authenticate": challenge}) for challenge in challenges]
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
     """One that runs."""
-    yield from _running()
+    found = Api()
+    with serving(found.answer) as found.url:
+        yield found
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[Api]:
     """Another one, at another address."""
-    yield from _running()
-
-
-def _running() -> Iterator[Api]:
     found = Api()
-    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with serving(found.answer) as found.url:
+        yield found
 
 
 def post(client: AsyncTokenClient, api: Api, data: Any = None, url: str | None = None) -> int:
@@ -142,7 +117,7 @@ def test_new_tokens_and_streams_are_not_sent_again(api: Api, client: AsyncTokenC
 
 def test_no_token_goes_elsewhere(api: Api, elsewhere: Api, client: AsyncTokenClient, authority: StubAuthority) -> None:
     """Neither by a redirect nor by a request of the same session to another host."""
-    api.answers = [(307, "Location", elsewhere.url)]
+    api.answers = [Answered(307, {"Location": elsewhere.url})]
     assert post(client, api, b"body") == 200
     assert post(client, api, url=elsewhere.url) == 200
     assert [authorization for authorization, _ in elsewhere.seen] == [None, None]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import httpx2
 import pytest
 
+from tests.support.loopback import Answered, Asked, serving
 from tests.tillit.stub import ManualClock, StubAuthority
 from tillit import AsyncTokenClient, BearerAuth, ClientConfig, ConfigError, TokenClient
 
@@ -24,40 +23,20 @@ class Api:
         self.seen: list[tuple[str, bytes]] = []
         self.url = ""
 
+    def answer(self, asked: Asked) -> Answered:
+        """401 with the challenge, if there is one, or 200."""
+        authorization = asked.headers.get("authorization", "")
+        self.seen.append((authorization, asked.body))
+        if not self.refuse_all and authorization not in self.refused:
+            return Answered()
+        return Answered(401, {} if self.challenge is None else {"WWW-Authenticate": self.challenge})
+
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    state = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            if self.headers.get("Transfer-Encoding") == "chunked":
-                body = b""
-                while size := int(self.rfile.readline(), 16):
-                    body += self.rfile.read(size + 2)[:-2]
-                self.rfile.readline()
-            else:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            authorization = self.headers.get("Authorization", "")
-            state.seen.append((authorization, body))
-            refused = state.refuse_all or authorization in state.refused
-            self.send_response(401 if refused else 200)
-            self.send_header("Content-Length", "0")
-            if refused and state.challenge is not None:
-                self.send_header("WWW-Authenticate", state.challenge)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    found = Api()
+    with serving(found.answer) as found.url:
+        yield found
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 import requests
 
+from tests.support.loopback import Answered, Asked, serving
 from tests.tillit.stub import ManualClock
 from tillit import ClientConfig, TokenClient
 from tillit.requests import RequestsAuth
@@ -21,35 +19,22 @@ class Api:
     def __init__(self) -> None:
         self.challenges: list[str | None] = []
         self.seen: list[tuple[str, bytes]] = []
-        api = self
+        self.url = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                api.seen.append((self.headers["Authorization"], body))
-                challenge = api.challenges.pop(0) if api.challenges else None
-                self.send_response(200 if challenge is None else 401)
-                self.send_header("Content-Length", "0")
-                if challenge:
-                    self.send_header("WWW-Authenticate", challenge)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+    def answer(self, asked: Asked) -> Answered:
+        """401 with the next challenge, or without one if it is empty; 200 if there is none left."""
+        self.seen.append((asked.headers["authorization"], asked.body))
+        challenge = self.challenges.pop(0) if self.challenges else None
+        if challenge is None:
+            return Answered()
+        return Answered(401, {"WWW-Authenticate": challenge} if challenge else {})
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
     found = Api()
-    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with serving(found.answer) as found.url:
+        yield found
 
 
 INVALID = 'Bearer error="invalid_token"'

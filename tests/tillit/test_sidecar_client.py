@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx2
 import pytest
 
+from tests.support.loopback import Answered, Asked, serving
 from tests.tillit.stub import ManualClock
 from tillit import (
     AsyncSidecarTokenClient,
@@ -37,44 +36,25 @@ class Sidecar:
         self.answers: list[tuple[int, dict[str, Any]]] = []
         self.number = 1
         self.expires_in = 100
-        sidecar = self
+        self.url = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                form = dict(parse_qsl(body, strict_parsing=True))
-                sidecar.seen.append(form)
-                sidecar.number += form.get("skip_cache") == "true"
-                good = {
-                    "access_token": f"token-{sidecar.number}",
-                    "expires_in": sidecar.expires_in,
-                    "token_type": "Bearer",
-                }
-                status, members = sidecar.answers.pop(0) if sidecar.answers else (200, good)
-                answer = json.dumps(members).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/api/v1/token"
+    def answer(self, asked: Asked) -> Answered:
+        """What is next, as JSON."""
+        form = dict(parse_qsl(asked.body.decode(), strict_parsing=True))
+        self.seen.append(form)
+        self.number += form.get("skip_cache") == "true"
+        good = {"access_token": f"token-{self.number}", "expires_in": self.expires_in, "token_type": "Bearer"}
+        status, members = self.answers.pop(0) if self.answers else (200, good)
+        return Answered(status, {"Content-Type": "application/json"}, json.dumps(members).encode())
 
 
 @pytest.fixture
 def sidecar() -> Iterator[Sidecar]:
     """One that runs."""
     found = Sidecar()
-    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with serving(found.answer) as address:
+        found.url = f"{address}api/v1/token"
+        yield found
 
 
 class Both:
