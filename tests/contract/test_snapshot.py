@@ -1,7 +1,7 @@
 """The node's snapshot: never older than the epoch it claims, whatever the races."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 
 import pytest
@@ -87,12 +87,15 @@ async def source(store: SqlRegistryStore) -> Watched:
 
 
 @pytest.fixture
-async def snapshot(source: Watched) -> Snapshot:
-    """A snapshot at epoch 1 that holds nothing yet."""
+async def snapshot(source: Watched) -> AsyncIterator[Snapshot]:
+    """A snapshot at epoch 1 that holds nothing yet. What a test leaves under way ends before its database does."""
     snapshot = Snapshot(source, lambda: NOW)
     await snapshot.refresh()
     assert snapshot.epoch == 1
-    return snapshot
+    yield snapshot
+    for gate in (source.loaded, source.read, source.logged):
+        gate.open.set()
+    await snapshot.close()
 
 
 async def test_the_snapshot_fills_its_port(store: SqlRegistryStore) -> None:
