@@ -17,7 +17,8 @@ export interface ChallengeOptions {
   readonly dpopAlgorithms?: readonly string[] | undefined;
 }
 
-type Scheme = "Bearer" | "DPoP";
+/** How credentials are presented (RFC 6750 section 2.1, RFC 9449 section 7.1). */
+export type Scheme = "Bearer" | "DPoP";
 
 /**
  * The request is not served. The message is for the provider's log; `description` is what the caller may know.
@@ -144,3 +145,6 @@ export class KeysUnavailable extends AccessError {
     return { status: this.status, headers: { "Retry-After": String(seconds) }, body: this.body() };
   }
 }
+
+/** The status of the token cannot be had, so that it is not known to be good: 503, never 401. */
+export class StatusListUnavailable extends KeysUnavailable {}

@@ -2,6 +2,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { InvalidToken } from "./access-errors.js";
+import type { Scheme } from "./access-errors.js";
 import { isObject } from "./jose/json.js";
 
 const SHA256 = /^[A-Za-z0-9_-]{43}$/;
@@ -34,6 +35,21 @@ export function checkCertificate(bound: Confirmation, certificate: Uint8Array | 
   const presented = Buffer.from(certificateThumbprint(certificate));
   if (!timingSafeEqual(presented, Buffer.from(bound.certificate))) {
     throw new InvalidToken("the token is bound to another certificate");
+  }
+}
+
+/**
+ * Whether `scheme` is the one for such a token. Throws InvalidToken.
+ *
+ * A token bound to a key that comes as a bearer token is a stolen one until the contrary is proven (RFC 9449 section
+ * 7.2), and one that is not bound proves nothing by coming with a proof (section 7.1).
+ */
+export function checkScheme(bound: Confirmation | undefined, scheme: Scheme): void {
+  if (bound?.jkt !== undefined && scheme === "Bearer") {
+    throw new InvalidToken("the token is bound to a key, and came without proof of possession");
+  }
+  if (bound?.jkt === undefined && scheme === "DPoP") {
+    throw new InvalidToken("the token is not bound to a key, and came as one that is");
   }
 }
 

@@ -7,14 +7,17 @@ export {
   InvalidToken,
   KeysUnavailable,
   MissingToken,
+  StatusListUnavailable,
 } from "./access-errors.js";
-export type { Challenge, ChallengeOptions } from "./access-errors.js";
+export type { Challenge, ChallengeOptions, Scheme } from "./access-errors.js";
 export { AccessToken, Organisation } from "./access-token.js";
 export { bearerMiddleware, protect } from "./adapters.js";
 export type { AccessOptions, AuthorizedRequest } from "./adapters.js";
 export { Authority, Discovery } from "./authority.js";
 export type { Endpoints } from "./authority.js";
 export { bearerToken } from "./bearer.js";
+export { CertificateHeader, readCertificate } from "./certificates.js";
+export type { CertificateForm } from "./certificates.js";
 export { TokenClient } from "./client.js";
 export type { ClientOptions, GetOptions } from "./client.js";
 export { systemClock } from "./clock.js";
@@ -28,15 +31,22 @@ export type { JwksOptions, JwksStatus } from "./jwks.js";
 export type { JwksLimits } from "./jwks-cache.js";
 export { NO_AUDIENCE, Policy } from "./policy.js";
 export type { PolicyOptions } from "./policy.js";
+export { Presented } from "./presented.js";
+export type { PresentedOptions } from "./presented.js";
 export { AllOf, AnyOf } from "./requirements.js";
 export type { Requirement } from "./requirements.js";
 export type { RefreshPolicy, RetryPolicy } from "./policies.js";
 export { fromCallable, fromJwk, fromPem, fromText } from "./signers.js";
 export type { KeyOptions, Signer } from "./signers.js";
+export { StatusCheck } from "./status-check.js";
+export type { StatusMode } from "./status-check.js";
+export type { Status, StatusReference } from "./status-list.js";
+export { StatusLists, StatusUnavailable } from "./status-lists.js";
+export type { StatusListsOptions } from "./status-lists.js";
 export type { TokenStore } from "./store.js";
 export { TokenRequest } from "./token-request.js";
 export type { Scopes, TokenRequestOptions } from "./token-request.js";
 export { Token } from "./token.js";
 export type { Fetch } from "./transport.js";
 export { checkAccess, TokenValidator } from "./validator.js";
-export type { Presented, ValidatorOptions } from "./validator.js";
+export type { ValidatorOptions } from "./validator.js";

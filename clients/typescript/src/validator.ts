@@ -1,11 +1,12 @@
 /** Access tokens, from text to AccessToken: the one door an API needs. */
 
-import { InsufficientScope, InvalidToken } from "./access-errors.js";
+import { AccessError, InsufficientScope, InvalidToken, MissingToken } from "./access-errors.js";
+import type { Challenge } from "./access-errors.js";
 import type { AccessToken, Organisation } from "./access-token.js";
 import { checkClaims, holdsDuring } from "./claims.js";
 import { systemClock } from "./clock.js";
 import type { Clock } from "./clock.js";
-import { checkCertificate } from "./confirmation.js";
+import { checkCertificate, checkScheme } from "./confirmation.js";
 import { ConfigError } from "./errors.js";
 import { verify } from "./jose/algorithms.js";
 import { readCompact } from "./jose/compact.js";
@@ -14,7 +15,9 @@ import { MalformedJose } from "./jose/json.js";
 import { JwksSource } from "./jwks.js";
 import type { JwksOptions, JwksStatus } from "./jwks.js";
 import { NO_AUDIENCE, Policy } from "./policy.js";
+import type { Presented } from "./presented.js";
 import type { Requirement } from "./requirements.js";
+import type { StatusCheck } from "./status-check.js";
 import { VerifiedTokens } from "./verified.js";
 
 /** How a validator is set up. */
@@ -22,12 +25,8 @@ export interface ValidatorOptions {
   readonly clock?: Clock | undefined;
   /** How many tokens that were found good are recognised; 1024 by default, 0 keeps nothing. */
   readonly cacheSize?: number | undefined;
-}
-
-/** What a request presents beside its token. */
-export interface Presented {
-  /** The certificate (DER) with which the client authenticated its TLS connection (RFC 8705 section 3). */
-  readonly clientCertificate?: Uint8Array | undefined;
+  /** Looks tokens up in the status lists that they name, each time. */
+  readonly status?: StatusCheck | undefined;
 }
 
 /**
@@ -41,12 +40,16 @@ export interface Presented {
  * at each time. The verdict is the same either way, so the price is memory: the claims of recent tokens, personal ones
  * included, stay in this process.
  *
- * `jwks` is the source of the one issuer's keys, or by issuer the source of each.
+ * `jwks` is the source of the one issuer's keys, or by issuer the source of each. Tokens that are bound to a certificate
+ * are taken by `validateRequest` when it is told the certificate.
  */
 export class TokenValidator {
   readonly #sources: ReadonlyMap<string, JwksSource>;
   readonly #clock: Clock;
   readonly #verified: VerifiedTokens;
+  // Bound tokens have a memory of their own, so that no path without proof can find one.
+  readonly #bound: VerifiedTokens;
+  readonly #status: StatusCheck | undefined;
 
   /** @throws ConfigError */
   constructor(
@@ -62,6 +65,8 @@ export class TokenValidator {
     }
     this.#clock = options.clock ?? systemClock;
     this.#verified = new VerifiedTokens(options.cacheSize ?? 1024);
+    this.#bound = new VerifiedTokens(options.cacheSize ?? 1024);
+    this.#status = options.status;
   }
 
   /** A validator with the default policy for one authority, whose metadata is looked up at first use. */
@@ -74,22 +79,41 @@ export class TokenValidator {
   }
 
   /**
-   * The token, proven good now, and good for `require`.
-   *
-   * A token that is bound to a key (RFC 9449) is refused; one bound to a certificate needs it in `presented`.
+   * The token, proven good now, and good for `require`. One that is bound is refused: it needs `validateRequest`.
    *
    * @throws InvalidToken (401), InsufficientScope (403) or KeysUnavailable (503)
    */
-  async validate(token: string, require?: Requirement, presented: Presented = {}): Promise<AccessToken> {
-    const found = await this.#validated(token);
-    if (found.confirmation !== undefined) {
-      if (found.confirmation.jkt !== undefined) {
-        throw new InvalidToken("the token is bound to a key, and came without proof of possession");
-      }
-      checkCertificate(found.confirmation, presented.clientCertificate);
-    }
+  async validate(token: string, require?: Requirement): Promise<AccessToken> {
+    const found = await this.#validated(token, this.#verified);
+    await this.#status?.check(found);
     checkAccess(found, require);
     return found;
+  }
+
+  /**
+   * The token of a request, proven good and its sender's own: bound tokens too, with the proof they need.
+   *
+   * @throws what `validate` does, and MissingToken (401)
+   */
+  async validateRequest(presented: Presented, require?: Requirement): Promise<AccessToken> {
+    try {
+      if (this.#isPlain(presented)) return await this.validate(presented.token, require);
+      const found = await this.#validated(presented.token, this.#bound);
+      this.#checkBinding(found, presented);
+      await this.#status?.check(found);
+      checkAccess(found, require);
+      return found;
+    } catch (error) {
+      // Refusals say which scheme they refuse.
+      const scheme = presented.scheme === "DPoP" && !(error instanceof MissingToken);
+      if (scheme && error instanceof AccessError) error.scheme = "DPoP";
+      throw error;
+    }
+  }
+
+  /** The HTTP answer to a request that is not served: what `error` says, and which proofs are taken here. */
+  challenge(error: AccessError, realm?: string): Challenge {
+    return error.challenge({ realm });
   }
 
   /** Fetch the keys before the first request. Does not throw when the authority is away. */
@@ -105,10 +129,23 @@ export class TokenValidator {
   /** Verify every token's signature anew from here on, those seen before included. */
   forget(): void {
     this.#verified.forget();
+    this.#bound.forget();
   }
 
-  async #validated(text: string): Promise<AccessToken> {
-    const known = this.#verified.recall(text, this.#now());
+  /** Whether nothing is presented but a bearer token. */
+  #isPlain(presented: Presented): boolean {
+    if (presented.scheme === "DPoP") throw new MissingToken("DPoP is not taken here");
+    return presented.clientCertificate === undefined;
+  }
+
+  #checkBinding(token: AccessToken, presented: Presented): void {
+    const bound = token.confirmation;
+    checkScheme(bound, presented.scheme);
+    if (bound !== undefined) checkCertificate(bound, presented.clientCertificate);
+  }
+
+  async #validated(text: string, memory: VerifiedTokens): Promise<AccessToken> {
+    const known = memory.recall(text, this.#now());
     // The key is asked for all the same: it may be gone, or have come anew, and asking is what keeps keys fresh.
     if (known !== undefined && (await known.source.key(known.kid, known.alg)) === known.key) return known.token;
     const unverified = this.#read(text);
@@ -121,7 +158,11 @@ export class TokenValidator {
     // The clock is read again: a fetch of keys may have taken a while.
     const now = this.#now();
     const token = checkClaims(claims, typ, this.policy, now);
-    this.#verified.keep(text, { token, source, kid, alg, key, during: holdsDuring(token, claims, this.policy) }, now);
+    // Refused before it is remembered, so that nothing in the memory of plain tokens needs a second look.
+    if (token.confirmation !== undefined && memory === this.#verified) {
+      throw new InvalidToken("the token is bound, and came without proof of possession");
+    }
+    memory.keep(text, { token, source, kid, alg, key, during: holdsDuring(token, claims, this.policy) }, now);
     return token;
   }
 

@@ -38,13 +38,13 @@ export function threeParts(token: string, most: number): readonly [string, strin
 }
 
 /**
- * Take a compact JWS with JSON claims apart.
+ * Take a compact JWS with JSON claims, of at most `most` characters, apart.
  *
  * @throws MalformedJose when it is too large, is not three strict base64url parts, has a header member that may not
  * be there, or lacks `alg` or `kid`.
  */
-export function readCompact(token: string): UnverifiedJwt {
-  const [first, second, third] = threeParts(token, MAX_TOKEN);
+export function readCompact(token: string, most = MAX_TOKEN): UnverifiedJwt {
+  const [first, second, third] = threeParts(token, most);
   const header = readJsonObject(decode(first));
   for (const name of FORBIDDEN) {
     if (name in header) throw new MalformedJose(`the header member ${name} is not allowed`);
