@@ -104,6 +104,23 @@ export class InvalidProof extends AccessError {
   override readonly description: string = "The DPoP proof is not valid for this request.";
 }
 
+/** The proof must hold `nonce`, which goes with the answer: 401, and the client asks once more (RFC 9449 section 9). */
+export class NonceWanted extends InvalidProof {
+  override readonly code: string = "use_dpop_nonce";
+  override readonly description: string = "The DPoP proof must hold the nonce that this API gives.";
+
+  constructor(
+    message: string,
+    readonly nonce: string,
+  ) {
+    super(message);
+  }
+
+  protected override headers(): Record<string, string> {
+    return { "DPoP-Nonce": this.nonce, "Cache-Control": "no-store" };
+  }
+}
+
 /** The token is good but does not give access to this: 403. `scopes` are those that would. */
 export class InsufficientScope extends AccessError {
   override readonly status: number = 403;

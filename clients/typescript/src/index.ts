@@ -3,10 +3,12 @@
 export {
   AccessError,
   InsufficientScope,
+  InvalidProof,
   InvalidRequest,
   InvalidToken,
   KeysUnavailable,
   MissingToken,
+  NonceWanted,
   StatusListUnavailable,
 } from "./access-errors.js";
 export type { Challenge, ChallengeOptions, Scheme } from "./access-errors.js";
@@ -25,6 +27,9 @@ export type { Clock } from "./clock.js";
 export { configFromEnv } from "./config.js";
 export type { ClientConfig } from "./config.js";
 export type { Confirmation } from "./confirmation.js";
+export { DpopNonces } from "./dpop-nonces.js";
+export { DpopVerifier } from "./dpop-verifier.js";
+export type { DpopOptions } from "./dpop-verifier.js";
 export { ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable } from "./errors.js";
 export { JwksSource } from "./jwks.js";
 export type { JwksOptions, JwksStatus } from "./jwks.js";
@@ -33,6 +38,8 @@ export { NO_AUDIENCE, Policy } from "./policy.js";
 export type { PolicyOptions } from "./policy.js";
 export { Presented } from "./presented.js";
 export type { PresentedOptions } from "./presented.js";
+export { RecentProofs } from "./proof-memory.js";
+export type { ProofMemory } from "./proof-memory.js";
 export { AllOf, AnyOf } from "./requirements.js";
 export type { Requirement } from "./requirements.js";
 export type { RefreshPolicy, RetryPolicy } from "./policies.js";

@@ -13,6 +13,7 @@ import { ConfigError } from "./errors.js";
 import { algorithmFor, canonicalName, KNOWN_ALGORITHMS, sign, UnsuitableKey } from "./jose/algorithms.js";
 import { readJsonObject } from "./jose/json.js";
 import type { JsonObject } from "./jose/json.js";
+import { thumbprint } from "./jose/thumbprint.js";
 
 /** Signs bytes under one algorithm. */
 export interface Signer {
@@ -48,7 +49,7 @@ class LocalSigner implements Signer {
     } catch (error) {
       throw error instanceof UnsuitableKey ? new ConfigError(`the key cannot be used: ${error.message}`) : error;
     }
-    this.thumbprint = thumbprintOf(jwk);
+    this.thumbprint = thumbprint(jwk);
     this.#kid = options.kid ?? this.thumbprint;
     this.#jwk = jwk as unknown as JWK;
   }
@@ -61,14 +62,6 @@ class LocalSigner implements Signer {
     this.#key ??= importJWK(this.#jwk, this.alg) as Promise<CryptoKey>;
     return sign(this.alg, await this.#key, data);
   }
-}
-
-/** The RFC 7638 SHA-256 thumbprint of a key, base64url. */
-function thumbprintOf(jwk: JsonObject): string {
-  const names = { RSA: ["e", "kty", "n"], EC: ["crv", "kty", "x", "y"], OKP: ["crv", "kty", "x"] };
-  const chosen = names[jwk["kty"] as keyof typeof names];
-  const members = Object.fromEntries(chosen.map((name) => [name, jwk[name]]));
-  return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
 }
 
 /** A signer from a private JWK, as an object or JSON text. Throws ConfigError if it cannot sign. */
@@ -145,6 +138,6 @@ export function fromCallable(alg: string, kid: string, sign: Signer["sign"]): Si
     throw new ConfigError(`alg must be one of ${[...KNOWN_ALGORITHMS].sort().join(", ")}`);
   }
   if (!kid) throw new ConfigError("kid must be the id under which the key is registered");
-  const thumbprint = createHash("sha256").update(`${name}\0${kid}`).digest("base64url");
-  return { alg: name, thumbprint, header: () => ({ kid }), sign };
+  const print = createHash("sha256").update(`${name}\0${kid}`).digest("base64url");
+  return { alg: name, thumbprint: print, header: () => ({ kid }), sign };
 }

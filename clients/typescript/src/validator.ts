@@ -7,6 +7,7 @@ import { checkClaims, holdsDuring } from "./claims.js";
 import { systemClock } from "./clock.js";
 import type { Clock } from "./clock.js";
 import { checkCertificate, checkScheme } from "./confirmation.js";
+import type { DpopVerifier } from "./dpop-verifier.js";
 import { ConfigError } from "./errors.js";
 import { verify } from "./jose/algorithms.js";
 import { readCompact } from "./jose/compact.js";
@@ -25,6 +26,8 @@ export interface ValidatorOptions {
   readonly clock?: Clock | undefined;
   /** How many tokens that were found good are recognised; 1024 by default, 0 keeps nothing. */
   readonly cacheSize?: number | undefined;
+  /** Checks the proofs of tokens that are bound to a key, which are refused without it. */
+  readonly dpop?: DpopVerifier | undefined;
   /** Looks tokens up in the status lists that they name, each time. */
   readonly status?: StatusCheck | undefined;
 }
@@ -41,7 +44,7 @@ export interface ValidatorOptions {
  * included, stay in this process.
  *
  * `jwks` is the source of the one issuer's keys, or by issuer the source of each. Tokens that are bound to a certificate
- * are taken by `validateRequest` when it is told the certificate.
+ * are taken by `validateRequest` when it is told the certificate; with `dpop` so are those that are bound to a key.
  */
 export class TokenValidator {
   readonly #sources: ReadonlyMap<string, JwksSource>;
@@ -49,6 +52,7 @@ export class TokenValidator {
   readonly #verified: VerifiedTokens;
   // Bound tokens have a memory of their own, so that no path without proof can find one.
   readonly #bound: VerifiedTokens;
+  readonly #dpop: DpopVerifier | undefined;
   readonly #status: StatusCheck | undefined;
 
   /** @throws ConfigError */
@@ -66,6 +70,7 @@ export class TokenValidator {
     this.#clock = options.clock ?? systemClock;
     this.#verified = new VerifiedTokens(options.cacheSize ?? 1024);
     this.#bound = new VerifiedTokens(options.cacheSize ?? 1024);
+    this.#dpop = options.dpop;
     this.#status = options.status;
   }
 
@@ -93,13 +98,13 @@ export class TokenValidator {
   /**
    * The token of a request, proven good and its sender's own: bound tokens too, with the proof they need.
    *
-   * @throws what `validate` does, and MissingToken (401)
+   * @throws what `validate` does, and MissingToken, InvalidProof or NonceWanted (401)
    */
   async validateRequest(presented: Presented, require?: Requirement): Promise<AccessToken> {
     try {
       if (this.#isPlain(presented)) return await this.validate(presented.token, require);
       const found = await this.#validated(presented.token, this.#bound);
-      this.#checkBinding(found, presented);
+      await this.#checkBinding(found, presented);
       await this.#status?.check(found);
       checkAccess(found, require);
       return found;
@@ -113,7 +118,7 @@ export class TokenValidator {
 
   /** The HTTP answer to a request that is not served: what `error` says, and which proofs are taken here. */
   challenge(error: AccessError, realm?: string): Challenge {
-    return error.challenge({ realm });
+    return error.challenge({ realm, dpopAlgorithms: this.#dpop?.algorithms });
   }
 
   /** Fetch the keys before the first request. Does not throw when the authority is away. */
@@ -132,16 +137,21 @@ export class TokenValidator {
     this.#bound.forget();
   }
 
-  /** Whether nothing is presented but a bearer token. */
+  /** Whether nothing is presented but a bearer token, and nothing else is asked for. */
   #isPlain(presented: Presented): boolean {
-    if (presented.scheme === "DPoP") throw new MissingToken("DPoP is not taken here");
-    return presented.clientCertificate === undefined;
+    if (presented.scheme !== "Bearer" && this.#dpop === undefined) throw new MissingToken("DPoP is not taken here");
+    const mustProve = this.#dpop?.required ?? false;
+    return presented.scheme === "Bearer" && presented.clientCertificate === undefined && !mustProve;
   }
 
-  #checkBinding(token: AccessToken, presented: Presented): void {
+  async #checkBinding(token: AccessToken, presented: Presented): Promise<void> {
     const bound = token.confirmation;
     checkScheme(bound, presented.scheme);
     if (bound !== undefined) checkCertificate(bound, presented.clientCertificate);
+    if (bound?.jkt !== undefined) await this.#dpop?.verify(presented, bound.jkt, this.#now());
+    else if (this.#dpop?.required) {
+      throw new InvalidToken("the token is not bound to a key, as tokens must be here");
+    }
   }
 
   async #validated(text: string, memory: VerifiedTokens): Promise<AccessToken> {

@@ -53,3 +53,32 @@ test("each vector of status lists gets its verdict, also the second time", async
     return [await plain(), await judge(), await judge()];
   });
 });
+
+test("each vector of DPoP proofs gets its verdict", async () => {
+  interface Case {
+    readonly scheme: tillit.Scheme;
+    readonly method: string;
+    readonly url: string;
+    readonly dpop: string[];
+    readonly used: string[];
+  }
+  interface Settings {
+    readonly base_urls: string[];
+    readonly algorithms: string[];
+    readonly max_age: number;
+    readonly leeway: number;
+  }
+  const vectors = load<Vectors<Case> & Settings>("dpop-proofs.json");
+  const policy = new tillit.Policy(vectors.issuer, vectors.audience);
+  await agrees(vectors, async ({ now, scheme, token, method, url, dpop, used }) => {
+    const clock = new ManualClock(now);
+    const { algorithms, leeway, max_age: maxAge } = vectors;
+    const verifier = new tillit.DpopVerifier(vectors.base_urls, { algorithms, leeway, maxAge });
+    const validator = new tillit.TokenValidator(policy, keysOf(vectors.jwks, clock), { clock, dpop: verifier });
+    const judge = (kind: tillit.Scheme, lines: string[]) =>
+      verdictOf(validator.validateRequest(new tillit.Presented(kind, token, { method, url, dpop: lines })));
+    for (const proof of used) assert.equal(await judge("DPoP", [proof]), "ok");
+    return [await judge(scheme, dpop)];
+  });
+  assert.ok(vectors.cases.filter(({ dpop }) => dpop.length).length >= 60);
+});
