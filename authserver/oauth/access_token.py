@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authserver.oauth import status_list
 from authserver.oauth.authorization import Authorization
 from authserver.oauth.orgno import iso6523
 
@@ -11,7 +12,8 @@ from authserver.oauth.orgno import iso6523
 def claims(authorization: Authorization, issuer: str, now: int, jti: str) -> dict[str, Any]:
     """Say what was authorized, and nothing else, in the shape of the token profile.
 
-    `standard` is RFC 9068 with the parties added; `maskinporten` has no `sub`, and `aud` only when asked for.
+    `standard` is RFC 9068 with the parties added, and where the status of their delegation is read
+    (draft-ietf-oauth-status-list-17 §6.1); `maskinporten` has no `sub`, and `aud` only when asked for.
     """
     token: dict[str, Any] = {
         "iss": issuer,
@@ -25,6 +27,8 @@ def claims(authorization: Authorization, issuer: str, now: int, jti: str) -> dic
     }
     if authorization.profile.rfc9068:
         token["sub"] = authorization.client_id
+        if authorization.status_index is not None:
+            token["status"] = status_list.reference(issuer, authorization.status_index)
     else:
         token["token_type"] = "Bearer"
     if authorization.audience:

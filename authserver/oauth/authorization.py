@@ -36,6 +36,7 @@ class Authorization:
     pid: str | None
     evidence: str = ""
     suppliers: tuple[str, ...] = ()
+    status_index: int | None = None
 
 
 def needed(client: Client, assertion: SignedAssertion) -> set[Ref]:
@@ -106,6 +107,7 @@ def authorize(
         pid=assertion.pid,
         evidence="" if asked is None else asked.line,
         suppliers=chains.suppliers(proving[0]) if proving else (),
+        status_index=chains.status_index(proving),
     )
 
 

@@ -33,8 +33,9 @@ def needed(facts: Facts) -> set[Ref]:
 def covering(scopes: Sequence[Scope], consumer: str, supplier: str, facts: Facts, now: int) -> list[Chain]:
     """Return for each scope the chain that covers it now, all of them by way of the same suppliers.
 
-    The fewest suppliers are preferred, and among equal ways the one that lasts longest. Raises Refusal DELEGATION for a
-    scope without any, SCOPES_MIXED if the scopes have no way in common, for a token tells one.
+    The fewest suppliers are preferred, among equal ways the one that lasts longest, and one chain for all scopes where
+    there is one. Raises Refusal DELEGATION for a scope without any, SCOPES_MIXED if the scopes have no way in common,
+    for a token tells one.
     """
     by_scope: list[dict[tuple[str, ...], Chain]] = []
     for scope in scopes:
@@ -50,7 +51,19 @@ def covering(scopes: Sequence[Scope], consumer: str, supplier: str, facts: Facts
     if not common:
         raise Refusal(Reason.SCOPES_MIXED, detail="chains of delegations")
     chosen = min(common, key=lambda way: (len(way), -min(end(ways[way]) for ways in by_scope), way))
-    return [ways[chosen] for ways in by_scope]
+    found = [ways[chosen] for ways in by_scope]
+    # It ends no sooner than they all do together, and only what rests on one delegation can name its status.
+    alone = [chain for chain in found if all(_chain(chain[-1], scope, facts, now) for scope in scopes)]
+    return alone[:1] * len(scopes) or found
+
+
+def status_index(proving: Sequence[Chain]) -> int | None:
+    """Return the place in the status lists of the one delegation that all of this rests on, None if there is no such.
+
+    It is the last link: a delegation that hangs on one that is ended is itself ended in the lists.
+    """
+    last = {chain[-1].status_index for chain in proving}
+    return last.pop() if len(last) == 1 else None
 
 
 def suppliers(chain: Chain) -> tuple[str, ...]:

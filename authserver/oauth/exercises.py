@@ -10,12 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from authserver.oauth import status_list
 from authserver.oauth.orgno import iso6523
 
 NOBODY: Final = "000000000"
+NOBODY_ELSE: Final = "000000019"
 ELSEWHERE: Final = "https://gym.invalid/"
 _LIFE: Final = 300
 _DAY: Final = 86_400
+
+STATUS_LIST: Final = 999_999
+"""The number of a status list that is of no delegation. No registry comes near it: that takes 10^12 of them."""
+STATUSES: Final[Mapping[int, int]] = {1: status_list.INVALID, 2: status_list.SUSPENDED}
+"""What stands in that list."""
+_PLACES: Final = {"revoked": 1, "suspended": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +36,20 @@ class Exercise:
     status: int = 401
 
 
-def exercises(issuer: str, scope: str, audience: str, now: int, new_id: Callable[[], str]) -> list[Exercise]:
-    """Return the wrong tokens for an API that is known as `audience` and wants `scope`. `now` is in seconds."""
+def exercises(
+    issuer: str, scope: str, audience: str, now: int, new_id: Callable[[], str], *, delegable: bool = False
+) -> list[Exercise]:
+    """Return the wrong tokens for an API that is known as `audience` and wants `scope`. `now` is in seconds.
 
-    def wrong(name: str, status: int = 401, typ: str = "at+jwt", **changes: Any) -> Exercise:
-        claims = {
-            "iss": issuer,
-            "sub": NOBODY,
-            "client_id": "gym",
-            "client_amr": "private_key_jwt",
-            "consumer": iso6523(NOBODY),
-            "aud": audience,
-            "scope": scope,
-            "iat": now,
-            "exp": now + _LIFE,
-            "jti": new_id(),
-            **changes,
-        }
-        return Exercise(name, typ, {member: value for member, value in claims.items() if value is not None}, status)
+    Of a `delegable` scope there are also tokens by virtue of delegations that have ended.
+    """
+    right = _right(issuer, scope, audience, now)
 
-    return [
+    def wrong(name: str, expected: int = 401, /, typ: str = "at+jwt", **changes: Any) -> Exercise:
+        claims = {**right, "jti": new_id(), **changes}
+        return Exercise(name, typ, {member: value for member, value in claims.items() if value is not None}, expected)
+
+    found = [
         wrong("expired", iat=now - 2 * _LIFE, exp=now - _LIFE),
         wrong("expired-long-ago", iat=now - _DAY - _LIFE, exp=now - _DAY),
         # When it begins it has ended.
@@ -66,3 +68,29 @@ def exercises(issuer: str, scope: str, audience: str, now: int, new_id: Callable
         wrong("no-scope", 403, scope=None),
         wrong("empty-scope", 403, scope=""),
     ]
+    if delegable:
+        found += [wrong(f"{name}-delegation", **_ended(issuer, index)) for name, index in _PLACES.items()]
+    return found
+
+
+def _right(issuer: str, scope: str, audience: str, now: int) -> dict[str, Any]:
+    return {
+        "iss": issuer,
+        "sub": NOBODY,
+        "client_id": "gym",
+        "client_amr": "private_key_jwt",
+        "consumer": iso6523(NOBODY),
+        "aud": audience,
+        "scope": scope,
+        "iat": now,
+        "exp": now + _LIFE,
+    }
+
+
+def _ended(issuer: str, index: int) -> dict[str, Any]:
+    """Say what a supplier's token says whose delegation has a status that is not valid."""
+    return {
+        "supplier": iso6523(NOBODY_ELSE),
+        "delegation_source": issuer,
+        "status": status_list.reference(issuer, STATUS_LIST * status_list.ENTRIES + index),
+    }

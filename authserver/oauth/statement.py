@@ -47,13 +47,12 @@ def claims(
     require_in_force(delegation, now)
     if delegation.status_index is None:
         raise Refusal(Reason.CONFLICT, value=f"The delegation {delegation.id} has no place in a status list")
-    number, index = status_list.place(delegation.status_index)
     stated: dict[str, Any] = {
         **terms(delegation, issuer),
         "sub": delegation.id,
         "iat": now,
         "jti": jti,
-        "status": {"status_list": {"idx": index, "uri": status_list.uri(issuer, number)}},
+        "status": status_list.reference(issuer, delegation.status_index),
     }
     if consent is not None:
         key = {"client_id": consent.client_id, "kid": consent.kid, "jkt": consent.thumbprint, "at": consent.at}

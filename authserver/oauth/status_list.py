@@ -83,9 +83,10 @@ def uri(issuer: str, number: int) -> str:
     return f"{issuer.rstrip('/')}/status-lists/{number}"
 
 
-def place(status_index: int) -> tuple[int, int]:
-    """Return the number of the list that holds a delegation's status, and its index there."""
-    return divmod(status_index, ENTRIES)
+def reference(issuer: str, status_index: int) -> dict[str, Any]:
+    """Write the claim `status` of what rests on a delegation: where its status is read (§6.1)."""
+    number, index = divmod(status_index, ENTRIES)
+    return {"status_list": {"idx": index, "uri": uri(issuer, number)}}
 
 
 def of_chain(statuses: Sequence[str | None]) -> int:

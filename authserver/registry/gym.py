@@ -45,5 +45,6 @@ async def mint(
             raise text.invalid("Say which audience the API is known by: the scope names none")
         # The record stays as it is; put, the change log says that such tokens were signed, for whom and when.
         await change.put(found)
-    wrong = exercises(authority.issuer, scope, addressed, now, authority.new_id)
+    ours = found.delegation_source == authority.issuer
+    wrong = exercises(authority.issuer, scope, addressed, now, authority.new_id, delegable=ours)
     return [Minted(one.name, await authority.sign(dict(one.claims), one.typ), one.status) for one in wrong]

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from authserver.grants.ports import Signer
-from authserver.oauth import status_list
+from authserver.oauth import exercises, status_list
 from authserver.registry.evidence import Sign
 
 TTL: Final = 60
@@ -88,10 +88,15 @@ class StatusLists:
     def _known_absent(self, number: int) -> bool:
         """Tell whether a list with a number no higher was not there a moment ago, so that guessing costs nothing."""
         lowest, until = self._absent
-        return 0 <= lowest <= number and self._clock() < until
+        return 0 <= lowest <= number != exercises.STATUS_LIST and self._clock() < until
+
+    async def _found(self, number: int) -> tuple[int, Mapping[int, int]] | None:
+        if number == exercises.STATUS_LIST:
+            return self._epoch(), exercises.STATUSES
+        return await self._source.statuses(number)
 
     async def _make(self, number: int, known: Published | None) -> Published | None:
-        found = await self._source.statuses(number)
+        found = await self._found(number)
         now = self._clock()
         if found is None:
             self._absent = (number, now + PAUSE)

@@ -53,11 +53,10 @@ class Gym:
         return {one.name for one in self.run(app).values() if one.let_in and not one.good}
 
 
-@pytest.fixture(scope="module")
-def gym(standard: Authority) -> Gym:
+def open_gym(standard: Authority, *, delegable: bool) -> Gym:
     """A scope, a client that has it, and wrong tokens of the real authority for an API that wants it."""
     registry = standard.registry
-    scope = registry.scope(audience=API)
+    scope = registry.scope(audience=API, delegable=delegable)
     good = standard.token(registry.granted_client(scope)).token
 
     async def minted() -> list[dict[str, Any]]:
@@ -71,9 +70,16 @@ def gym(standard: Authority) -> Gym:
     return Gym(standard, scope, good, read_jwks(standard.get("/jwk").body), Minted.read(text.encode()))
 
 
-def sound(gym: Gym) -> FastAPI:
+@pytest.fixture(scope="module")
+def gym(standard: Authority) -> Gym:
+    """Of a scope that no supplier may use."""
+    return open_gym(standard, delegable=False)
+
+
+def sound(gym: Gym, *, check_status: bool = False) -> FastAPI:
     """An API that is guarded by the library."""
-    auth, app = AuthorityBearer(TokenValidator.for_issuer(gym.authority.issuer, API)), FastAPI()
+    validator = TokenValidator.for_issuer(gym.authority.issuer, API, check_status=check_status)
+    auth, app = AuthorityBearer(validator), FastAPI()
 
     def things() -> str:
         return "things"
@@ -122,6 +128,18 @@ def test_an_api_guarded_by_the_library_has_full_marks(gym: Gym) -> None:
     assert {name: one.fault for name, one in results.items() if not one.good} == {}
     assert len(results) >= 40
     assert {one.grade for one in results.values()} == {"A", "B", "C"}
+
+
+def test_delegations_that_ended_show_where_nobody_looks_up_their_status(standard: Authority) -> None:
+    """Of a delegable scope there are two exercises more, missed in grade B unless the API reads status lists."""
+    gym = open_gym(standard, delegable=True)
+    assert [one for one in gym.run(sound(gym, check_status=True)).values() if not one.good] == []
+    missed = [one for one in gym.run(sound(gym)).values() if not one.good]
+    assert {(one.name, one.grade, one.let_in) for one in missed} == {
+        ("revoked-delegation", "B", True),
+        ("suspended-delegation", "B", True),
+    }
+    assert "check_status" in as_text(API, missed)
 
 
 def test_careful_use_of_another_library_keeps_everyone_out(gym: Gym) -> None:

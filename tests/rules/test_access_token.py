@@ -75,6 +75,15 @@ def test_delegation_adds_supplier_and_source(profile: Any) -> None:
     assert delegated == own | {"supplier": SUPPLIER_CLAIM, "delegation_source": ISSUER}
 
 
+def test_a_standard_token_names_the_status_of_its_delegation() -> None:
+    """draft-ietf-oauth-status-list-17 §6.1: the list and the place in it; nothing where there is none."""
+    assert claims(DELEGATED, status_index=2**20 + 7)["status"] == {
+        "status_list": {"idx": 7, "uri": f"{ISSUER}status-lists/1"}
+    }
+    assert "status" not in claims(DELEGATED)
+    assert "status" not in claims(DELEGATED, profile=MASKINPORTEN, status_index=7)
+
+
 @pytest.mark.parametrize(
     ("audience", "aud"),
     [(("urn:a",), "urn:a"), (("urn:a", "urn:b"), ["urn:a", "urn:b"])],

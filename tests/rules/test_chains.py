@@ -12,7 +12,7 @@ from authserver.oauth import access_token, chains
 from authserver.oauth.assertion import SignedAssertion
 from authserver.oauth.authorization import Authorization, authorize, needed, needed_above
 from authserver.oauth.errors import Reason, Refusal
-from authserver.oauth.models import Client, Delegation, Fact, Organisation, Ref
+from authserver.oauth.models import Client, Delegation, Fact, Organisation, Ref, ScopeAccess
 from authserver.oauth.profiles import REQUEST_PROFILES
 from tests.support.build import (
     CLIENT_ID,
@@ -167,6 +167,45 @@ def test_the_token_tells_the_whole_chain() -> None:
     assert (last.delegation_ids, last.expires_at) == (("a", "b", "c", "d"), NOW + 500)
     first = ask(world(handed_on(), scope, frozenset()), make_client(orgno=SUPPLIER))
     assert "delegation_chain" not in access_token.claims(first, ISSUER, NOW, "jti")
+
+
+def of_two(*delegations: Delegation) -> Authorization:
+    """Ask for two scopes under these delegations of the consumer to the supplier."""
+    scopes = make_scope(SCOPE), make_scope(OTHER_SCOPE)
+    facts = policy(*scopes, ScopeAccess(OTHER_SCOPE, CONSUMER, "APPROVED"))
+    facts[make_delegation().ref] = delegations
+    client = make_client(orgno=SUPPLIER, scopes=frozenset({SCOPE, OTHER_SCOPE}))
+    signed = SignedAssertion(
+        CLIENT_ID, "k", REQUEST_PROFILES["standard"], "jti", NOW + 100, (SCOPE, OTHER_SCOPE), (), CONSUMER, None
+    )
+    return authorize(client, signed, facts, ISSUER, NOW)
+
+
+BOTH = frozenset({SCOPE, OTHER_SCOPE})
+
+
+def test_one_delegation_that_covers_everything_is_preferred() -> None:
+    """A token rests on one delegation where it can, and then tells where its status is read; its life is the same."""
+    wide = make_delegation(id="wide", scopes=BOTH, status_index=5, valid_to=NOW + 200)
+    longer = make_delegation(id="longer", status_index=6, valid_to=NOW + 900)
+    for delegations in ((wide, longer), (longer, wide)):
+        found = of_two(*delegations)
+        assert (found.delegation_ids, found.status_index, found.expires_at) == (("wide",), 5, NOW + 200)
+
+
+def test_a_token_that_rests_on_several_delegations_tells_no_status() -> None:
+    """A token has room for the status of one; which of two it was would say too little."""
+    one = make_delegation(id="one", status_index=5)
+    other = make_delegation(id="other", scopes=frozenset({OTHER_SCOPE}), status_index=6)
+    found = of_two(one, other)
+    assert (found.delegation_ids, found.status_index) == (("one", "other"), None)
+
+
+def test_the_status_is_that_of_the_delegation_to_who_asks() -> None:
+    """Of a chain it is the last link's, which is listed as ended when any above it is."""
+    links = [replace(link, status_index=number) for number, link in enumerate(handed_on())]
+    facts = world(links, make_scope(redelegation_depth=3), frozenset())
+    assert [ask(facts, make_client(orgno=orgno)).status_index for orgno in ACTING] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3])

@@ -6,7 +6,8 @@ from itertools import count
 
 import pytest
 
-from authserver.oauth.exercises import NOBODY, Exercise, exercises
+from authserver.oauth import status_list
+from authserver.oauth.exercises import NOBODY, NOBODY_ELSE, STATUS_LIST, STATUSES, Exercise, exercises
 from authserver.oauth.orgno import parse
 
 NOW = 1_800_000_000
@@ -22,18 +23,23 @@ GOOD = {
 def made(issuer: str = GOOD["iss"]) -> list[Exercise]:
     """All of them, for one API."""
     numbers = count()
-    return exercises(issuer, GOOD["scope"], GOOD["aud"], NOW, lambda: f"id-{next(numbers)}")
+    return exercises(issuer, GOOD["scope"], GOOD["aud"], NOW, lambda: f"id-{next(numbers)}", delegable=True)
 
 
 @pytest.mark.parametrize("exercise", made(), ids=lambda one: one.name)
 def test_each_token_is_wrong_in_one_thing(exercise: Exercise) -> None:
-    """Type, times, issuer, audience or scope: one of these, and the times as one."""
+    """Type, times, issuer, audience, scope or status: one of these, and the times as one."""
     claims = exercise.claims
     wrong = {name for name in ("iss", "aud", "scope") if claims.get(name) != GOOD[name]}
     if claims["exp"] <= NOW or claims.get("nbf", NOW) > NOW:
         wrong.add("times")
     if exercise.typ != "at+jwt":
         wrong.add("typ")
+    if "status" in claims:
+        listed = claims["status"]["status_list"]
+        assert listed["uri"] == f"https://a.example/status-lists/{STATUS_LIST}"
+        assert STATUSES[listed["idx"]] != status_list.VALID
+        wrong.add("status")
     assert len(wrong) == 1
     assert exercise.status == (403 if wrong == {"scope"} else 401)
 
@@ -49,8 +55,16 @@ def test_no_token_lives_long_or_becomes_good() -> None:
 def test_their_consumer_is_nobody() -> None:
     """No register can have the organisation that the tokens name."""
     assert {exercise.claims["consumer"]["ID"] for exercise in made()} == {f"0192:{NOBODY}"}
-    with pytest.raises(ValueError, match="zero"):
-        parse(NOBODY)
+    assert {one.claims["supplier"]["ID"] for one in made() if "status" in one.claims} == {f"0192:{NOBODY_ELSE}"}
+    for number in (NOBODY, NOBODY_ELSE):
+        with pytest.raises(ValueError, match="zero"):
+            parse(number)
+
+
+def test_a_scope_that_is_not_delegable_has_no_ended_delegations() -> None:
+    """An API that no supplier comes to need not know of status lists."""
+    names = {one.name for one in exercises("https://a.example/", "x:read", "https://api.example/", NOW, lambda: "id")}
+    assert {one.name for one in made()} - names == {"revoked-delegation", "suspended-delegation"}
 
 
 def test_every_token_has_an_id_and_a_name_of_its_own() -> None:

@@ -152,7 +152,12 @@ def test_refuses_another_or_a_broken_token(changes: dict[str, Any], later: int, 
 
 def test_places_every_delegation_in_one_list() -> None:
     """The first 2^20 are in list 0, the next in list 1, each at its own index."""
-    assert [status_list.place(index) for index in (0, 2**20 - 1, 2**20)] == [(0, 0), (0, 2**20 - 1), (1, 0)]
+    named = [status_list.reference("https://a.example/", index) for index in (0, 2**20 - 1, 2**20)]
+    assert [(one["status_list"]["uri"].rpartition("/")[2], one["status_list"]["idx"]) for one in named] == [
+        ("0", 0),
+        ("0", 2**20 - 1),
+        ("1", 0),
+    ]
 
 
 @pytest.mark.parametrize("bits", [0, 3, 16])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authserver.oauth import status_list
+from authserver.oauth import exercises, status_list
 from authserver.services.status_lists import LIFE, PAUSE, TTL, StatusLists
 
 pytestmark = pytest.mark.anyio
@@ -80,8 +80,19 @@ async def test_an_unchanged_list_is_signed_again_in_time() -> None:
 async def test_guessing_numbers_costs_one_look() -> None:
     """A list that is not there, and any above it, is looked for once in a pause; a new one is then found."""
     world = World()
-    assert [await world.published.current(number) for number in (1, 1, 2, 999_999)] == [None] * 4
+    assert [await world.published.current(number) for number in (1, 1, 2, 999_998)] == [None] * 4
     assert world.read == 1
     world.lists = 2
     world.now += PAUSE
     assert await world.published.current(1) is not None
+
+
+async def test_the_list_of_the_exercises_is_always_there() -> None:
+    """It says what the wrong tokens of the gym need said, reads no registry, and guesses below it do not hide it."""
+    world = World()
+    assert await world.published.current(1) is None
+    assert await world.published.current(exercises.STATUS_LIST) is not None
+    listed = status_list.decode(2, world.claims["status_list"]["lst"])
+    assert [listed.status(index) for index in range(4)] == [0, status_list.INVALID, status_list.SUSPENDED, 0]
+    assert world.claims["sub"] == f"{ISSUER}status-lists/{exercises.STATUS_LIST}"
+    assert world.read == 1

@@ -129,6 +129,21 @@ def test_a_delegation_is_stated_and_its_status_told(light: Authority, client: Re
         light.statement(delegation)
 
 
+def test_a_token_tells_the_status_of_its_delegation(light: Authority, client: RegisteredClient) -> None:
+    """A validator that looks at status lists refuses a supplier's token when its delegation rests; another does not."""
+    consumer = light.add_organisation()
+    light.grant("x:read", consumer)
+    delegation = light.delegate(consumer, client.org, "x:read")
+    token = client.token_client().get(TokenRequest("x:read", consumer_org=consumer)).value
+    looking, trusting = light.validator(API, check_status=True), light.validator(API)
+    looking.validate(token)
+    light.suspend_delegation(delegation)
+    clock_of(light).advance(30)
+    with pytest.raises(InvalidToken, match="suspended"):
+        looking.validate(token)
+    assert trusting.validate(token).consumer.number == consumer
+
+
 def test_access_and_keys_can_be_taken_back(light: Authority, client: RegisteredClient) -> None:
     """Without access the refusal is MP-250, with a removed key AS-103, with an expired one MP-121."""
     tokens = client.token_client()

@@ -186,6 +186,9 @@ def _comparable(answer: Answer) -> dict[str, Any]:
     for name in ("aud", "delegation_source"):
         if isinstance(claims.get(name), str):
             claims[name] = claims[name].replace(issuer, "ISSUER")
+    if "status" in claims:
+        listed = claims["status"]["status_list"]
+        claims["status"]["status_list"] = {"idx": type(listed["idx"]), "uri": listed["uri"].replace(issuer, "ISSUER")}
     members = {**answer.json, "access_token": "…"}
     return {"claims": claims, "header": {**header, "kid": "…"}, "members": members}
 

@@ -84,13 +84,13 @@ def test_a_maskinporten_token_is_as_documented_there(authority: Authority, legac
 def test_a_delegated_token_adds_the_supplier_and_the_source(
     authority: Authority, profile: str, alg: str, base: set[str]
 ) -> None:
-    """`supplier` and `delegation_source` stand in a token exactly when it was delegated."""
+    """`supplier` and `delegation_source` stand in a token exactly when it was delegated, `status` in a standard one."""
     registry = authority.registry
     scope = registry.scope(delegable=True)
     supplier, consumer = registry.client(scope, alg=alg, profile=profile), registry.organisation()
     registry.grant(scope, consumer)
     registry.delegate(consumer, supplier.orgno, scope)
-    extra = {"aud"} if profile == "standard" else set()
+    extra = {"aud", "status"} if profile == "standard" else set()
     assert claims_of(authority.token(supplier, consumer_org=consumer).token).keys() == base | DELEGATED | extra
 
 

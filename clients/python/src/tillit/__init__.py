@@ -1,6 +1,7 @@
 """Get access tokens from an authority with `TokenClient`, and validate them with `TokenValidator`."""
 
 from tillit import signers, stores
+from tillit.access import check_access
 from tillit.access_errors import (
     AccessError,
     Challenge,
@@ -46,7 +47,7 @@ from tillit.statements import StatementVerifier, sign_consent, verify_statement
 from tillit.status_check import StatusCheck
 from tillit.status_lists import StatusLists, StatusUnavailable
 from tillit.stores import Encrypted, FileStore, MemoryStore, RedisStore, TokenStore
-from tillit.validator import TokenValidator, check_access
+from tillit.validator import TokenValidator
 from tillit.version import __version__
 
 __all__ = [

@@ -151,3 +151,7 @@ class KeysUnavailable(AccessError):
 
 class StatusListUnavailable(KeysUnavailable):
     """The status of the token cannot be had, so that it is not known to be good: 503, never 401."""
+
+
+class ProofsUnavailable(KeysUnavailable):
+    """It cannot be told whether the DPoP proof was used before: 503, never 401."""

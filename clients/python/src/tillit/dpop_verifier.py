@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 from tillit.access_errors import InvalidProof, InvalidToken, NonceWanted
@@ -14,62 +14,14 @@ from tillit.core.dpop_proof import DpopProof, access_token_hash, read_proof, the
 from tillit.core.htu import NotAnAddress, normal_htu, normal_path
 from tillit.core.presented import Presented
 from tillit.errors import ConfigError
-from tillit.forksafe import ForkSafeLock
 from tillit.jose.algorithms import KNOWN_ALGORITHMS
 from tillit.jose.encoding import MalformedJose, b64url_decode, b64url_encode
+from tillit.proof_memory import AwaitedProofMemory, ProofMemory, RecentProofs
 
 DPOP_ALGORITHMS: Final = ("ES256", "ES384", "Ed25519", "PS256", "RS256")
 _TAG: Final = 16
 _AHEAD: Final = 60
-
-
-class ProofMemory(Protocol):
-    """Where proofs that were used are remembered. Share one between processes to share the memory."""
-
-    def first_use(self, digest: bytes, issued_at: int, now: int, horizon: int) -> bool:
-        """Whether the proof with this `digest` is new; then it is not from now on.
-
-        Proofs issued before `horizon` need not be remembered, for they are too old to be taken. Times are seconds
-        since the Unix epoch. What it raises goes to the caller.
-        """
-        ...
-
-
-class RecentProofs:
-    """The proofs of the last seconds, at most `capacity` of them, in this process. Raises ConfigError.
-
-    When it is full, the oldest make room, and proofs as old as these are refused from then on: a replay is never
-    taken for a first use, however many proofs there are.
-    """
-
-    def __init__(self, capacity: int = 100_000) -> None:
-        if capacity < 1:
-            raise ConfigError("the capacity must be at least 1")
-        self._capacity = capacity
-        self._lock = ForkSafeLock()
-        self._seen: set[bytes] = set()
-        self._by_second: dict[int, list[bytes]] = {}
-        self._floor = self._horizon = 0
-
-    def first_use(self, digest: bytes, issued_at: int, now: int, horizon: int) -> bool:  # noqa: ARG002 - the protocol
-        """See ProofMemory."""
-        with self._lock:
-            if horizon > self._horizon:
-                self._horizon = horizon
-                for second in [second for second in self._by_second if second < horizon]:
-                    self._seen.difference_update(self._by_second.pop(second))
-            if len(self._seen) >= self._capacity:
-                oldest = min(self._by_second)
-                self._seen.difference_update(self._by_second.pop(oldest))
-                self._floor = max(self._floor, oldest + 1)
-            if issued_at < self._floor or digest in self._seen:
-                return False
-            self._seen.add(digest)
-            self._by_second.setdefault(issued_at, []).append(digest)
-            return True
-
-    def __len__(self) -> int:
-        return len(self._seen)
+_USED: Final = "the DPoP proof was used before"
 
 
 class DpopNonces:
@@ -135,6 +87,7 @@ class DpopVerifier:
         self._accepted = frozenset(self.algorithms)
         self._max_age, self._leeway = max_age, leeway
         self._memory: ProofMemory = memory if memory is not None else RecentProofs()
+        self._awaited = self._memory if isinstance(self._memory, AwaitedProofMemory) else None
         self._nonces = nonces
         if not self._bases:
             raise ConfigError("name at least one base URL")
@@ -147,15 +100,28 @@ class DpopVerifier:
         """Whether the key with thumbprint `jkt` signed for this request at `now` (seconds since the Unix epoch).
 
         Checks 1 to 12 of RFC 9449 section 4.3. A proof counts as used only when all else is right with it.
-        Raises InvalidProof, NonceWanted, or InvalidToken when the token is bound to another key.
+        Raises InvalidProof, NonceWanted, InvalidToken when the token is bound to another key, or what the memory does.
         """
+        proof = self._proven(presented, jkt, now)
+        if not self._memory.first_use(proof.digest, proof.issued_at, now, self._horizon(now)):
+            raise InvalidProof(_USED)
+
+    async def averify(self, presented: Presented, jkt: str, now: int) -> None:
+        """The same, awaited. Only a memory with `afirst_use` ever suspends it."""
+        proof = self._proven(presented, jkt, now)
+        asked = proof.digest, proof.issued_at, now, self._horizon(now)
+        is_new = self._memory.first_use(*asked) if self._awaited is None else await self._awaited.afirst_use(*asked)
+        if not is_new:
+            raise InvalidProof(_USED)
+
+    def _proven(self, presented: Presented, jkt: str, now: int) -> DpopProof:
         proof = read_proof(the_proof(presented.dpop), self._accepted)
         if proof.htm != presented.method:
             raise InvalidProof("the DPoP proof is for another method")
         if proof.htu not in self._addresses(presented.url):
             raise InvalidProof("the DPoP proof is for another address")
         self._check_nonce(proof, now)
-        if not now - self._max_age - self._leeway <= proof.issued_at <= now + self._leeway:
+        if not self._horizon(now) <= proof.issued_at <= now + self._leeway:
             raise InvalidProof("the DPoP proof is too old, or from the future")
         if proof.ath is None or not hmac.compare_digest(
             proof.ath.encode(), access_token_hash(presented.token).encode()
@@ -163,9 +129,10 @@ class DpopVerifier:
             raise InvalidProof("the DPoP proof is for another access token")
         if not hmac.compare_digest(proof.thumbprint, jkt):
             raise InvalidToken("the token is bound to another key than the proof's")
-        horizon = now - self._max_age - self._leeway
-        if not self._memory.first_use(proof.digest, proof.issued_at, now, horizon):
-            raise InvalidProof("the DPoP proof was used before")
+        return proof
+
+    def _horizon(self, now: int) -> int:
+        return now - self._max_age - self._leeway
 
     def _addresses(self, url: str) -> list[str]:
         try:

@@ -16,6 +16,7 @@ with needs_extra("drf"):
     from rest_framework.exceptions import APIException
     from rest_framework.permissions import OperationHolderMixin
 
+from tillit.access import check_access
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.requirements import Requirement
@@ -23,7 +24,6 @@ from tillit.core.rules import OPEN, Access
 from tillit.django.configured import Configured, guard_of, settings_of
 from tillit.django.middleware import asked_of
 from tillit.guard import access_for
-from tillit.validator import check_access
 
 
 class TokenUser:

@@ -16,13 +16,14 @@ with needs_extra("fastapi"):
     from fastapi.security.base import SecurityBase
     from starlette.requests import HTTPConnection
 
+from tillit.access import ConsumerPredicate, check_access
 from tillit.access_errors import AccessError, MissingToken
 from tillit.asgi import CertificateOf, asked_of
 from tillit.core.access_token import AccessToken
 from tillit.core.requirements import AllOf, Requirement
 from tillit.core.rules import Access
 from tillit.guard import Guard
-from tillit.validator import ConsumerPredicate, TokenValidator, check_access
+from tillit.validator import TokenValidator
 
 
 class AuthorityBearer(SecurityBase):

@@ -12,13 +12,14 @@ with needs_extra("flask"):
     from flask import Blueprint, Flask, Response, abort, current_app, g, request
     from werkzeug.local import LocalProxy
 
+from tillit.access import ConsumerPredicate
 from tillit.access_errors import AccessError
 from tillit.core.access_token import AccessToken
 from tillit.core.requirements import Requirement
 from tillit.core.rules import Access
 from tillit.errors import ConfigError
 from tillit.guard import Guard, access_for
-from tillit.validator import ConsumerPredicate, TokenValidator
+from tillit.validator import TokenValidator
 from tillit.wsgi import CertificateOf, asked_of
 
 _View = TypeVar("_View", bound=Callable[..., Any])

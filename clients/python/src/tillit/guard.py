@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tillit.access import ConsumerPredicate, check_access
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.access_token import AccessToken
 from tillit.core.presented import Presented
 from tillit.core.requirements import AllOf, Requirement
 from tillit.core.rules import Access
 from tillit.errors import ConfigError
-from tillit.validator import ConsumerPredicate, TokenValidator, check_access
+from tillit.validator import TokenValidator
 
 _LOG: Final = logging.getLogger("tillit.access")
 

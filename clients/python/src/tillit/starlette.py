@@ -19,13 +19,14 @@ with needs_extra("starlette"):
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
+from tillit.access import ConsumerPredicate, check_access
 from tillit.access_errors import AccessError, MissingToken
 from tillit.asgi import CertificateOf, TokenMiddleware, access_token, asked_of, refuse
 from tillit.core.access_token import AccessToken
 from tillit.core.requirements import Requirement
 from tillit.core.rules import OPEN, Access
 from tillit.guard import Answer, Guard, access_for
-from tillit.validator import ConsumerPredicate, TokenValidator, check_access
+from tillit.validator import TokenValidator
 
 __all__ = ["BearerBackend", "TokenMiddleware", "TokenUser", "access_token", "requires_scopes"]
 

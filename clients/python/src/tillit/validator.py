@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from tillit.access_errors import AccessError, Challenge, InsufficientScope, InvalidToken, MissingToken
+from tillit.access import check_access
+from tillit.access_errors import AccessError, Challenge, InvalidToken, MissingToken
 from tillit.clock import Clock, SystemClock
-from tillit.core.access_token import AccessToken, Organisation
+from tillit.core.access_token import AccessToken
 from tillit.core.claims import check_claims, holds_during
 from tillit.core.confirmation import check_certificate, check_scheme
 from tillit.core.policy import Policy, _NoAudience
@@ -22,9 +23,8 @@ from tillit.jose.compact import UnverifiedJwt, read_compact
 from tillit.jose.encoding import MalformedJose
 from tillit.jwks import JwksSource, JwksStatus
 from tillit.status_check import StatusCheck
+from tillit.status_lists import StatusLists
 from tillit.verified import Verified, VerifiedTokens
-
-ConsumerPredicate: TypeAlias = Callable[[Organisation], bool]
 
 
 class TokenValidator:
@@ -72,13 +72,16 @@ class TokenValidator:
         allow_http: bool = False,
         clock: Clock | None = None,
         cache_size: int = 1024,
+        check_status: bool = False,
     ) -> TokenValidator:
         """A validator with the default policy for one authority, whose metadata is looked up at first use.
 
-        Raises ConfigError.
+        With `check_status` a token that names its place in a status list is refused once its delegation has ended,
+        within the minute that a list is kept; else when the token itself ends. Raises ConfigError.
         """
         source = JwksSource.for_issuer(issuer, allow_http=allow_http, clock=clock)
-        return TokenValidator(Policy(issuer, audience), source, clock=clock, cache_size=cache_size)
+        status = StatusCheck(StatusLists(issuer, source, clock=clock)) if check_status else None
+        return TokenValidator(Policy(issuer, audience), source, clock=clock, cache_size=cache_size, status=status)
 
     def validate(self, token: str, require: Requirement | None = None) -> AccessToken:
         """The token, proven good now, and good for `require`. One that is bound to a key is refused: it needs proof.
@@ -91,18 +94,12 @@ class TokenValidator:
             found = known.token
         else:
             found = self._validated(token, self._verified)
-        if self._status is not None:
-            self._status.check(found)
-        check_access(found, require)
-        return found
+        return self._admitted(found, require)
 
     async def avalidate(self, token: str, require: Requirement | None = None) -> AccessToken:
         """The same, awaited. Only a fetch of keys, or of a status list, ever suspends it."""
         found = await self._avalidated(token, self._verified)
-        if self._status is not None:
-            await self._status.acheck(found)
-        check_access(found, require)
-        return found
+        return await self._aadmitted(found, require)
 
     def validate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
         """The token of a request, proven good and its sender's own: bound tokens too, with the proof they need.
@@ -114,10 +111,7 @@ class TokenValidator:
                 return self.validate(presented.token, require)
             found = self._validated(presented.token, self._bound)
             self._check_binding(found, presented)
-            if self._status is not None:
-                self._status.check(found)
-            check_access(found, require)
-            return found
+            return self._admitted(found, require)
 
     async def avalidate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
         """The same, awaited."""
@@ -126,10 +120,7 @@ class TokenValidator:
                 return await self.avalidate(presented.token, require)
             found = await self._avalidated(presented.token, self._bound)
             self._check_binding(found, presented)
-            if self._status is not None:
-                await self._status.acheck(found)
-            check_access(found, require)
-            return found
+            return await self._aadmitted(found, require)
 
     def challenge(self, error: AccessError, realm: str | None = None) -> Challenge:
         """The HTTP answer to a request that is not served: what `error` says, and which proofs are taken here."""
@@ -170,6 +161,18 @@ class TokenValidator:
         unverified = self._read(token)
         source = self._source(unverified)
         return self._finish(token, unverified, source, await source.akey(unverified.kid, unverified.alg), memory)
+
+    def _admitted(self, token: AccessToken, require: Requirement | None) -> AccessToken:
+        if self._status is not None:
+            self._status.check(token)
+        check_access(token, require)
+        return token
+
+    async def _aadmitted(self, token: AccessToken, require: Requirement | None) -> AccessToken:
+        if self._status is not None:
+            await self._status.acheck(token)
+        check_access(token, require)
+        return token
 
     def _is_plain(self, presented: Presented) -> bool:
         """Whether nothing is presented but a bearer token, and nothing else is asked for."""
@@ -235,16 +238,3 @@ def _of_scheme(presented: Presented) -> Iterator[None]:
         if presented.scheme == DPOP and not isinstance(error, MissingToken):
             error.scheme = DPOP
         raise
-
-
-def check_access(
-    token: AccessToken, require: Requirement | None = None, consumer: ConsumerPredicate | None = None
-) -> None:
-    """Whether a validated `token` gives access: its scopes meet `require` and its consumer satisfies `consumer`.
-
-    Raises InsufficientScope.
-    """
-    if require is not None and not require.met_by(token.scopes):
-        raise InsufficientScope("a required scope is missing", scopes=require.scopes)
-    if consumer is not None and not consumer(token.consumer):
-        raise InsufficientScope("the consumer is not admitted here")

@@ -10,13 +10,13 @@ from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 
+from tillit.access import ConsumerPredicate, check_access
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.requirements import Requirement
 from tillit.core.rules import TOKEN, Access
 from tillit.django.configured import Configured
 from tillit.django.middleware import response
 from tillit.guard import access_for
-from tillit.validator import ConsumerPredicate, check_access
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 

@@ -59,6 +59,12 @@ _TYPE: Final = Advice(
     "RFC 8725 §3.11; RFC 9068 §4",
     "Accept typ at+jwt (and JWT for the profile maskinporten) and no other. jose: typ. Nimbus: JOSEObjectTypeVerifier.",
 )
+_STATUS: Final = Advice(
+    "A supplier whose delegation was ended goes on in the consumer's name until its token ends.",
+    "draft-ietf-oauth-status-list §8.3",
+    "Look the claim status up in the list that it names, and refuse what is not valid there. tillit: "
+    "TokenValidator.for_issuer(..., check_status=True). Without that, keep the tokens of the scope short.",
+)
 _CARRIED: Final = Advice(
     "Tokens in addresses end up in logs; of two tokens, two parts of your system may believe another one.",
     "RFC 6750 §2, §3.1; RFC 9700 §4.3.2",
@@ -80,6 +86,8 @@ _BY_NAME: Final[dict[str, Advice]] = {
     "list-of-other-audiences": _AUDIENCE,
     "no-audience": _AUDIENCE,
     "other-type": _TYPE,
+    "revoked-delegation": _STATUS,
+    "suspended-delegation": _STATUS,
     "key-in-header": _KEY,
     "address-of-key-in-header": _KEY,
     "unknown-kid": _KEY,

@@ -20,6 +20,8 @@ _GRADES: Final[dict[str, Grade]] = {
     "other-type": "B",
     "no-audience": "B",
     "issuer-without-slash": "B",
+    "revoked-delegation": "B",
+    "suspended-delegation": "B",
     "expired": "A",
 }
 _UNAUTHORIZED: Final = 401

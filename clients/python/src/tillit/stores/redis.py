@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from tillit.errors import ConfigError
+from tillit.redis_server import redis_server
 from tillit.stores.protocol import Stored
 
 if TYPE_CHECKING:
     import redis
 
-_SECONDS: Final = 1.0
 # Only the one who set it removes it: the lock may have run out and be another's, the token may have been replaced.
 _COMPARE_AND_DELETE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -27,7 +26,7 @@ class RedisStore:
     """
 
     def __init__(self, server: str | redis.Redis, *, prefix: str = "tillit:") -> None:
-        self._server: Any = _connect(server) if isinstance(server, str) else server
+        self._server: Any = redis_server(server, "RedisStore")
         self._prefix = prefix
 
     def get(self, key: str) -> Stored | None:
@@ -66,17 +65,3 @@ class _RedisLease:
 def _milliseconds(seconds: float) -> int:
     return max(int(seconds * 1000), 1)
 
-
-def _connect(address: str) -> redis.Redis:
-    try:
-        import redis  # noqa: PLC0415 - an extra
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.retry import Retry  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError("RedisStore needs the extra `redis`: install tillit[redis]") from None
-    try:
-        # One more try, because a connection that was idle may have been closed at the other end.
-        retry = Retry(NoBackoff(), 1)
-        return redis.Redis.from_url(address, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=retry)
-    except ValueError:
-        raise ConfigError("the address of the token cache is not one of Redis") from None

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import Any, Final
 
 from tillit.core.authority import WELL_KNOWN
-from tillit.testing import assertions, statements
+from tillit.testing import assertions, status_lists
 from tillit.testing.assertions import RULES
 from tillit.testing.claims import Asked, Claims
 from tillit.testing.forms import CLIENT_CREDENTIALS, Request, TokenForm, judge_head, read_form
@@ -24,7 +24,7 @@ _PATHS: Final = {
     "/jwk": "jwks",
     "/jwks": "jwks",
     "/.well-known/jwks.json": "jwks",
-    statements.PATH: "status",
+    status_lists.PATH: "status",
     WELL_KNOWN: "metadata",
     "/.well-known/openid-configuration": "metadata",
 }
@@ -55,7 +55,7 @@ class Endpoints:
         elif request.method not in ("GET", "HEAD"):
             answer = Answer(405, {"allow": "GET, HEAD"}, b"")
         elif endpoint == "status":
-            answer = statements.status_list(self.registry, self.keys, issuer, now)
+            answer = status_lists.signed(self.registry, self.keys, issuer, now)
         else:
             document = self.keys.jwks() if endpoint == "jwks" else self._metadata(issuer)
             answer = _document(request, document)

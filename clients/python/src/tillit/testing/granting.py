@@ -9,9 +9,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from tillit.core.access_token import ISO6523
+from tillit.testing import status_lists
 from tillit.testing.claims import Asked
 from tillit.testing.refusals import Refused
-from tillit.testing.registry import Client, Registry, Scope
+from tillit.testing.registry import Client, Delegation, Registry, Scope
 
 _URI: Final = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,512}")
 _MAX_LIFE: Final = 3600
@@ -60,14 +61,14 @@ def authorize(registry: Registry, client: Client, asked: Asked, profile: str, is
     for scope in scopes:
         if (scope.name, consumer) not in registry.access and not scope.for_all:
             raise Refused("access", scope.name)
-    ends = [] if supplier is None else _delegations(registry, scopes, consumer, supplier, now)
+    proving = [] if supplier is None else _delegations(registry, scopes, consumer, supplier, now)
     _require_active(registry, consumer)
     names = {scope.token_profile or profile for scope in scopes}
     if len(names) > 1:
         raise Refused("scopes.mixed")
     shape = SHAPES[names.pop()]
     audience = _audience(scopes, asked.resources, shape, issuer)
-    expires_at = min([now + _life(scopes, shape), *ends])
+    expires_at = min([now + _life(scopes, shape), *(one.valid_to for one in proving)])
     claims = {
         "iss": issuer,
         "client_id": client.id,
@@ -77,6 +78,7 @@ def authorize(registry: Registry, client: Client, asked: Asked, profile: str, is
         "iat": now,
         "exp": expires_at,
         **({"sub": client.id} if shape.rfc9068 else {"token_type": "Bearer"}),
+        **(_status(registry, proving, issuer) if shape.rfc9068 else {}),
         **({"aud": audience[0] if len(audience) == 1 else list(audience)} if audience else {}),
         **({"supplier": organisation(supplier), "delegation_source": issuer} if supplier else {}),
         **({"pid": asked.pid} if asked.pid is not None else {}),
@@ -107,15 +109,23 @@ def _parties(client: Client, asked: Asked) -> tuple[str, str | None]:
     return asked.consumer_org, client.org
 
 
-def _delegations(registry: Registry, scopes: list[Scope], consumer: str, supplier: str, now: int) -> list[int]:
-    ends = []
+def _delegations(registry: Registry, scopes: list[Scope], consumer: str, supplier: str, now: int) -> list[Delegation]:
+    """One for each scope; the same one for all of them, where there is one."""
+    found = []
     for scope in scopes:
-        end = registry.covering(scope.name, consumer, supplier, now)
-        if end is None:
+        one = registry.covering(scope.name, consumer, supplier, now)
+        if one is None:
             sentence = f"Consumer {consumer} has not delegated access to the scope {scope.name} to supplier {supplier}"
             raise Refused("delegation", sentence)
-        ends.append(end)
-    return ends
+        found.append(one)
+    alone = [one for one in found if all(one.covers(scope.name, now) for scope in scopes)]
+    return alone[:1] or found
+
+
+def _status(registry: Registry, proving: list[Delegation], issuer: str) -> dict[str, Any]:
+    """The claim `status` of a token that rests on one delegation."""
+    ids = {one.id for one in proving}
+    return {"status": status_lists.reference(registry, ids.pop(), issuer)} if len(ids) == 1 else {}
 
 
 def _audience(scopes: list[Scope], resources: tuple[str, ...], shape: TokenShape, issuer: str) -> tuple[str, ...]:

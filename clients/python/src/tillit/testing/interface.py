@@ -21,6 +21,7 @@ from tillit.core.retry import RetryPolicy
 from tillit.errors import ConfigError
 from tillit.jwks import JwksSource
 from tillit.statements import StatementVerifier
+from tillit.status_check import StatusCheck
 from tillit.status_lists import StatusLists
 from tillit.testing.clock import ManualClock, by_hand
 from tillit.testing.keys import KeyPair
@@ -124,7 +125,7 @@ class AnyAuthority(Protocol):
         ...
 
     def validator(self, audience: Audience, **policy: Any) -> TokenValidator:
-        """A validator of its tokens on its clock, for the API that `audience` names. `policy` is that of `Policy`."""
+        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy`, or `check_status`."""
         ...
 
 
@@ -192,10 +193,17 @@ class RegisteredClient:
         return {"grant_type": GRANT_TYPE, "assertion": self.assertion(header=header, **changes)}
 
 
-def make_validator(authority: AnyAuthority, audience: Audience, **policy: Any) -> TokenValidator:
-    """A validator of the authority's tokens, on its clock. `policy` are further arguments of `Policy`."""
-    source = JwksSource(authority.endpoints(), **_reaching(authority))
-    return TokenValidator(Policy(authority.issuer, audience, **policy), source, clock=authority.clock)
+def make_validator(
+    authority: AnyAuthority, audience: Audience, *, check_status: bool = False, **policy: Any
+) -> TokenValidator:
+    """A validator of the authority's tokens, on its clock. `policy` are further arguments of `Policy`.
+
+    With `check_status` it looks at the authority's status list.
+    """
+    reaching = _reaching(authority)
+    source = JwksSource(authority.endpoints(), **reaching)
+    status = StatusCheck(StatusLists(authority.issuer, source, **reaching)) if check_status else None
+    return TokenValidator(Policy(authority.issuer, audience, **policy), source, clock=authority.clock, status=status)
 
 
 def make_statement_verifier(authority: AnyAuthority) -> StatementVerifier:

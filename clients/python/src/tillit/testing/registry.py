@@ -116,11 +116,11 @@ class Registry:
         self.delegations[made.id] = made
         return made.id
 
-    def covering(self, scope: str, consumer: str, supplier: str, now: int) -> int | None:
-        """When the last delegation of `scope` between these two ends; None if there is none."""
-        ends = [
-            one.valid_to
+    def covering(self, scope: str, consumer: str, supplier: str, now: int) -> Delegation | None:
+        """The delegation of `scope` between these two that lasts longest; None if there is none."""
+        found = [
+            one
             for one in self.delegations.values()
             if (one.consumer, one.supplier) == (consumer, supplier) and one.covers(scope, now)
         ]
-        return max(ends, default=None)
+        return max(found, key=lambda one: one.valid_to, default=None)
