@@ -155,7 +155,7 @@ class Authority(Scenarios, Reachable):
         return Endpoints(self.issuer, f"{base}/token", f"{base}/jwk")
 
     def validator(self, audience: Audience, **policy: Any) -> TokenValidator:
-        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy`, or `check_status`."""
+        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy` or `check_status`."""
         return make_validator(self, audience, **policy)
 
     def statement_verifier(self) -> StatementVerifier:

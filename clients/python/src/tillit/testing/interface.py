@@ -125,7 +125,7 @@ class AnyAuthority(Protocol):
         ...
 
     def validator(self, audience: Audience, **policy: Any) -> TokenValidator:
-        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy`, or `check_status`."""
+        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy` or `check_status`."""
         ...
 
 

@@ -200,7 +200,7 @@ class RealAuthority:
         return Endpoints(self.issuer, f"{self.issuer}token", f"{self.issuer}jwk")
 
     def validator(self, audience: Audience, **policy: Any) -> TokenValidator:
-        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy`, or `check_status`."""
+        """A validator of its tokens on its clock, for an `audience`; `policy` is that of `Policy` or `check_status`."""
         return make_validator(self, audience, **policy)
 
     def _run(self, *words: str) -> dict[str, Any]:
