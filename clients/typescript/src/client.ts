@@ -2,25 +2,22 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { orAborted } from "./aborting.js";
-import { signedForm } from "./assertion.js";
-import { Discovery } from "./authority.js";
-import type { Authority } from "./authority.js";
 import { systemClock } from "./clock.js";
 import type { Clock } from "./clock.js";
-import { checkConfig, configFromEnv } from "./config.js";
+import { configFromEnv } from "./config.js";
 import type { ClientConfig } from "./config.js";
-import { ConfigError, Rejected, Throttled, Unavailable } from "./errors.js";
+import type { Prover } from "./dpop.js";
+import { Rejected, Throttled, Unavailable } from "./errors.js";
+import { Grants } from "./grants.js";
 import { checkRefresh, checkRetry, hardAge, REFRESH, renewAge, RETRY, waitAfter } from "./policies.js";
 import type { RefreshPolicy, RetryPolicy } from "./policies.js";
 import { Refusals } from "./refusals.js";
-import { MAX_RESPONSE, readReply } from "./response.js";
 import { decodeToken, encodeToken, MemoryStore } from "./store.js";
-import type { TokenStore } from "./store.js";
-import { cacheKey, TokenRequest } from "./token-request.js";
+import type { StoredToken, TokenStore } from "./store.js";
+import { TokenRequest } from "./token-request.js";
 import type { Scopes } from "./token-request.js";
 import { Token } from "./token.js";
-import { fetchMetadata, send, Unreachable } from "./transport.js";
-import type { Fetch, Reply } from "./transport.js";
+import type { Fetch } from "./transport.js";
 
 /** How a client is set up. */
 export interface ClientOptions {
@@ -53,25 +50,26 @@ export class TokenClient {
   readonly #refusals = new Refusals();
   readonly #flights = new Map<string, Promise<Token>>();
   readonly #renewals = new Map<string, number>();
-  readonly #address: string;
-  #where: Authority | Discovery;
+  readonly #grants: Grants;
 
   /** @throws ConfigError */
   constructor(config: ClientConfig, options: ClientOptions = {}) {
-    const where = checkConfig(config);
     this.#config = config;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#refresh = checkRefresh({ ...REFRESH, ...options.refresh });
     this.#retry = checkRetry({ ...RETRY, ...options.retry });
-    this.#where = where;
-    // Not `#where`: that becomes an Authority once it is looked up, and the key must not change then.
-    this.#address = where instanceof Discovery ? where.metadataUrl : `${where.issuer} ${where.tokenEndpoint}`;
+    this.#grants = new Grants(config, this.#clock, options.fetch);
   }
 
   /** A client with the settings in the environment; see `configFromEnv`. Throws ConfigError. */
   static fromEnv(prefix?: string, environment?: Readonly<Record<string, string | undefined>>): TokenClient {
     return new TokenClient(configFromEnv(prefix, environment));
+  }
+
+  /** Makes the proofs for tokens that are bound to a key; undefined when they are not. */
+  get prover(): Prover | undefined {
+    return this.#grants.proofs.prover;
   }
 
   /**
@@ -160,23 +158,10 @@ export class TokenClient {
     }
   }
 
-  /** One attempt, with an assertion of its own: one that was sent before is a replay (RFC 7523 section 3). */
   async #ask(request: TokenRequest, within: number): Promise<Token> {
-    if (this.#where instanceof Discovery) this.#where = await fetchMetadata(this.#where, within, this.#options.fetch);
-    const { issuer, tokenEndpoint } = this.#where;
-    if (tokenEndpoint === undefined) throw new ConfigError("the authority's metadata names no token_endpoint");
-    const form = await signedForm(this.#config, issuer, request, this.#clock.time());
-    const monotonic = this.#clock.monotonic();
-    const wall = this.#clock.time();
-    let reply: Reply;
-    try {
-      const exchange = { method: "POST", url: tokenEndpoint, within, maxBytes: MAX_RESPONSE, form } as const;
-      reply = await send(exchange, this.#options.fetch);
-    } catch (error) {
-      throw error instanceof Unreachable ? new Unavailable(`token endpoint: ${error.message}`) : error;
-    }
-    const grant = readReply(reply, request, this.#clock.time());
-    return this.#token(grant.accessToken, grant.scopes, request, grant.expiresIn, monotonic, wall);
+    const { grant, monotonic, wall: obtained } = await this.#grants.ask(request, within);
+    const { accessToken: value, expiresIn: lifetime, scopes, tokenType } = grant;
+    return this.#token({ value, lifetime, scopes, tokenType, obtained }, request, monotonic);
   }
 
   async #shared(key: string, request: TokenRequest): Promise<Token | undefined> {
@@ -186,19 +171,13 @@ export class TokenClient {
     if (told === undefined) return undefined;
     const age = Math.max(this.#clock.time() - told.obtained, 0);
     const monotonic = this.#clock.monotonic() - age;
-    return this.#token(told.value, told.scopes, request, told.lifetime, monotonic, told.obtained);
+    return this.#token(told, request, monotonic);
   }
 
-  #token(
-    value: string,
-    scopes: readonly string[],
-    request: TokenRequest,
-    lifetime: number,
-    monotonic: number,
-    wall: number,
-  ): Token {
+  #token({ value, scopes, lifetime, obtained, tokenType }: StoredToken, request: TokenRequest, monotonic: number): Token {
     const age = renewAge(this.#refresh, lifetime, 2 * Math.random() - 1);
-    return new Token(value, scopes, request, lifetime, { clock: this.#clock, monotonic, wall, renewAge: age });
+    const how = { clock: this.#clock, monotonic, wall: obtained, renewAge: age };
+    return new Token(value, scopes, request, lifetime, how, tokenType);
   }
 
   #isSpent(token: Token): boolean {
@@ -220,7 +199,6 @@ export class TokenClient {
   }
 
   #key(request: TokenRequest): string {
-    const { clientId, signer } = this.#config;
-    return cacheKey(request, { authority: this.#address, clientId, signer: signer.thumbprint });
+    return this.#grants.key(request);
   }
 }

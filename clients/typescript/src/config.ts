@@ -1,6 +1,7 @@
 /** The settings of a token client, in code or from the environment. */
 
 import { Authority, Discovery } from "./authority.js";
+import type { DpopKey } from "./dpop.js";
 import { ConfigError } from "./errors.js";
 import { fromText } from "./signers.js";
 import type { Signer } from "./signers.js";
@@ -10,6 +11,8 @@ import { TokenRequest } from "./token-request.js";
 export const MAX_LIFETIME = 120;
 const PREFIX = "TILLIT_";
 const FALLBACK_PREFIX = "MASKINPORTEN_";
+const TRUE = ["1", "true", "yes"];
+const FALSE = ["0", "false", "no"];
 
 /** Who asks, whom, and with which key. */
 export interface ClientConfig {
@@ -26,6 +29,10 @@ export interface ClientConfig {
   readonly resource?: string | undefined;
   /** Seconds, 10 to 120; 120 by default. */
   readonly assertionLifetime?: number | undefined;
+  /** The key that tokens are bound to (RFC 9449); true for a new one of ES256, which this client makes for itself. */
+  readonly dpop?: DpopKey | boolean | undefined;
+  /** Take a bearer token too where the authority answers with one, though it is bound to nothing. */
+  readonly dpopOptional?: boolean | undefined;
 }
 
 /** The authority of a configuration that can work. Throws ConfigError. */
@@ -49,7 +56,8 @@ export function checkConfig(config: ClientConfig): Authority | Discovery {
  *
  * `CLIENT_ID`; one of `CLIENT_JWK`, `PRIVATE_KEY` and `PRIVATE_KEY_PATH`, each in any form `fromText` reads, with
  * `KID` where the key does not bear it; one of `WELL_KNOWN_URL`, `ISSUER`, and `ISSUER` with `TOKEN_ENDPOINT`;
- * optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI` and `ALLOW_HTTP`.
+ * optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI` and `ALLOW_HTTP`; `DPOP` at `true` for a key to bind
+ * tokens to, which the client makes for itself.
  *
  * @throws ConfigError with all faults at once, naming variables and never values
  */
@@ -74,16 +82,25 @@ export function configFromEnv(
   if (clientId === undefined) faults.push(`${family}CLIENT_ID is not set`);
   const signer = signerOf(get, tried, faults, family);
   const authority = tried("*", () => authorityOf(get, family));
-  if (clientId === undefined || signer === undefined || authority === undefined) {
+  const dpop = tried("DPOP", () => flagOf(get("DPOP")));
+  if (faults.length || clientId === undefined || signer === undefined || authority === undefined) {
     throw new ConfigError(faults.join("; "));
   }
   const defaultScopes = get("SCOPES")?.split(/\s+/);
-  return { authority, clientId, signer, defaultScopes, consumerOrg: get("CONSUMER_ORG"), resource: get("RESOURCE") };
+  const [consumerOrg, resource] = [get("CONSUMER_ORG"), get("RESOURCE")];
+  return { authority, clientId, signer, defaultScopes, consumerOrg, resource, dpop };
+}
+
+function flagOf(text: string | undefined): boolean {
+  const value = (text ?? "false").toLowerCase();
+  if (TRUE.includes(value)) return true;
+  if (FALSE.includes(value)) return false;
+  throw new ConfigError("it must be true or false");
 }
 
 function own(environment: Readonly<Record<string, string | undefined>>, prefix: string): boolean {
   const names = ["CLIENT_ID", "CLIENT_JWK", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "ISSUER", "WELL_KNOWN_URL", "KID"];
-  const more = ["SCOPES", "CONSUMER_ORG", "RESOURCE", "TOKEN_ENDPOINT", "JWKS_URI", "ALLOW_HTTP"];
+  const more = ["SCOPES", "CONSUMER_ORG", "RESOURCE", "TOKEN_ENDPOINT", "JWKS_URI", "ALLOW_HTTP", "DPOP"];
   return [...names, ...more].some((name) => environment[prefix + name]);
 }
 
@@ -101,7 +118,7 @@ function signerOf(get: Get, tried: Tried, faults: string[], family: string): Sig
 
 function authorityOf(get: Get, family: string): Authority | Discovery {
   const [issuer, address] = [get("ISSUER"), get("WELL_KNOWN_URL")];
-  const allowHttp = ["1", "true", "yes"].includes((get("ALLOW_HTTP") ?? "").toLowerCase());
+  const allowHttp = TRUE.includes((get("ALLOW_HTTP") ?? "").toLowerCase());
   const endpoints = { tokenEndpoint: get("TOKEN_ENDPOINT"), jwksUri: get("JWKS_URI"), allowHttp };
   if (issuer && endpoints.tokenEndpoint) return new Authority(issuer, endpoints);
   if (issuer && address) return new Discovery(address, [issuer], endpoints);

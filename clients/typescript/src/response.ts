@@ -1,5 +1,6 @@
 /** The answer of a token endpoint (RFC 6749 section 5), turned into a grant or into the right error. */
 
+import type { Scheme } from "./access-errors.js";
 import { MalformedResponse, redact, Rejected, Throttled, Unavailable } from "./errors.js";
 import type { TokenError } from "./errors.js";
 import { hintFor } from "./hints.js";
@@ -21,14 +22,20 @@ export interface Grant {
   /** Seconds. */
   readonly expiresIn: number;
   readonly scopes: readonly string[];
+  readonly tokenType: Scheme;
 }
 
 /**
- * The grant in `reply`. `now` is the wall clock in seconds, for dates in headers.
+ * The grant in `reply`, of one of the `kinds`. `now` is the wall clock in seconds, for dates in headers.
  *
  * @throws Rejected, Throttled, Unavailable or MalformedResponse
  */
-export function readReply(reply: Reply, request: TokenRequest, now: number): Grant {
+export function readReply(
+  reply: Reply,
+  request: TokenRequest,
+  now: number,
+  kinds: readonly Scheme[] = ["Bearer"],
+): Grant {
   if (reply.status !== 200) throw refusalOf(reply, now);
   let members: JsonObject;
   try {
@@ -41,14 +48,21 @@ export function readReply(reply: Reply, request: TokenRequest, now: number): Gra
   if (typeof token !== "string" || !TOKEN.test(token)) {
     throw new MalformedResponse("the token endpoint's answer has no usable access_token", 200);
   }
-  if (typeof kind !== "string" || kind.toLowerCase() !== "bearer") {
-    throw new MalformedResponse("the token endpoint's answer is not a Bearer token", 200);
+  const tokenType = kinds.find((known) => typeof kind === "string" && kind.toLowerCase() === known.toLowerCase());
+  if (tokenType === undefined) {
+    // A Bearer token in answer to a proof is bound to nothing, and would be worth as much to a thief.
+    throw new MalformedResponse(`the token endpoint's answer is not a ${kinds.join(" or ")} token`, 200);
   }
   if (typeof seconds !== "number" || !Number.isSafeInteger(seconds) || seconds <= 0) {
     throw new MalformedResponse("the token endpoint's answer has no usable expires_in", 200);
   }
   const scopes = typeof scope === "string" ? scope.split(/\s+/).filter(Boolean) : request.scopes;
-  return { accessToken: token, expiresIn: seconds, scopes };
+  return { accessToken: token, expiresIn: seconds, scopes, tokenType };
+}
+
+/** Whether the authority asks for the same again, with a nonce in the proof (RFC 9449 section 8). */
+export function wantsNonce(reply: Reply): boolean {
+  return [400, 401].includes(reply.status) && oauthError(reply.body).code === "use_dpop_nonce";
 }
 
 function refusalOf(reply: Reply, now: number): TokenError {

@@ -1,5 +1,6 @@
 /** Where tokens are kept: in the process always, and beyond it where processes share. */
 
+import type { Scheme } from "./access-errors.js";
 import { MalformedJose, readJsonObject } from "./jose/json.js";
 import type { Token } from "./token.js";
 
@@ -58,12 +59,14 @@ export interface StoredToken {
   readonly lifetime: number;
   /** When it was asked for: seconds since the Unix epoch. */
   readonly obtained: number;
+  readonly tokenType: Scheme;
 }
 
 /** The text of `token`: not what was asked for, which may name a person. */
 export function encodeToken(token: Token): string {
-  const { value, scopes, lifetime, obtainedAt: obtained } = token;
-  return JSON.stringify({ v: 1, token: value, scopes, lifetime, obtained });
+  const { value, scopes, lifetime, obtainedAt: obtained, tokenType } = token;
+  const type = tokenType === "Bearer" ? undefined : tokenType;
+  return JSON.stringify({ v: 1, token: value, scopes, lifetime, obtained, type });
 }
 
 /** The token in `text` that can be used at `now` on the wall clock, if there is one. */
@@ -75,10 +78,11 @@ export function decodeToken(text: string, now: number): StoredToken | undefined 
     if (error instanceof MalformedJose) return undefined;
     throw error;
   }
-  const { v, token: value, scopes, lifetime, obtained } = members;
+  const { v, token: value, scopes, lifetime, obtained, type: tokenType = "Bearer" } = members;
   if (v !== 1 || typeof value !== "string" || !Array.isArray(scopes)) return undefined;
   if (typeof lifetime !== "number" || typeof obtained !== "number") return undefined;
+  if (tokenType !== "Bearer" && tokenType !== "DPoP") return undefined;
   const age = now - obtained;
   if (age < -MOST_AHEAD || age >= lifetime || !scopes.every((scope) => typeof scope === "string")) return undefined;
-  return { value, scopes: scopes as string[], lifetime, obtained };
+  return { value, scopes: scopes as string[], lifetime, obtained, tokenType };
 }

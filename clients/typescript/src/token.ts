@@ -1,5 +1,6 @@
 /** An access token as a client holds it. */
 
+import type { Scheme } from "./access-errors.js";
 import type { Clock } from "./clock.js";
 import type { TokenRequest } from "./token-request.js";
 
@@ -27,6 +28,7 @@ export class Token {
     /** Seconds, counted from before the token was asked for. */
     readonly lifetime: number,
     obtained: Obtained,
+    readonly tokenType: Scheme = "Bearer",
   ) {
     this.#value = value;
     this.#obtained = obtained;
@@ -38,9 +40,9 @@ export class Token {
     return this.#value;
   }
 
-  /** The value of the Authorization header (RFC 6750 section 2.1). */
+  /** The value of the Authorization header (RFC 6750 section 2.1); of a DPoP token only good with a proof. */
   get authorization(): string {
-    return `Bearer ${this.#value}`;
+    return `${this.tokenType} ${this.#value}`;
   }
 
   /** When it was asked for: seconds since the Unix epoch. */
