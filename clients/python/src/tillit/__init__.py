@@ -12,6 +12,7 @@ from tillit.access_errors import (
     KeysUnavailable,
     MissingToken,
     NonceWanted,
+    ProofsUnavailable,
     StatusListUnavailable,
 )
 from tillit.aio import AsyncTokenClient
@@ -38,9 +39,11 @@ from tillit.core.status_list import Status, StatusList, StatusReference
 from tillit.core.token import Token
 from tillit.dpop import DpopKey, Prover
 from tillit.dpop_auth import DpopAuth
-from tillit.dpop_verifier import DpopNonces, DpopVerifier, RecentProofs
+from tillit.dpop_verifier import DpopNonces, DpopVerifier
 from tillit.errors import ConfigError, MalformedResponse, Rejected, Throttled, TillitError, TokenError, Unavailable
 from tillit.jwks import JwksSource, JwksStatus
+from tillit.proof_memory import AwaitedProofMemory, ProofMemory, RecentProofs
+from tillit.redis_proofs import RedisProofs
 from tillit.sidecar_client import AsyncSidecarTokenClient, SidecarTokenClient
 from tillit.signers import Signer
 from tillit.statements import StatementVerifier, sign_consent, verify_statement
@@ -62,6 +65,7 @@ __all__ = [
     "AsyncSidecarTokenClient",
     "AsyncTokenClient",
     "Authority",
+    "AwaitedProofMemory",
     "BearerAuth",
     "CertificateHeader",
     "Challenge",
@@ -94,8 +98,11 @@ __all__ = [
     "Organisation",
     "Policy",
     "Presented",
+    "ProofMemory",
+    "ProofsUnavailable",
     "Prover",
     "RecentProofs",
+    "RedisProofs",
     "RedisStore",
     "RefreshPolicy",
     "Rejected",

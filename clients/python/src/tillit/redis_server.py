@@ -26,11 +26,12 @@ def redis_server(server: str | redis.Redis, wanted_by: str) -> Any:
         from redis.retry import Retry  # noqa: PLC0415
     except ImportError:
         raise ConfigError(f"{wanted_by} needs the extra `redis`: install tillit[redis]") from None
-    if isinstance(server, redis.asyncio.Redis | redis.asyncio.RedisCluster):
+    client: Any = server
+    if isinstance(client, redis.asyncio.Redis | redis.asyncio.RedisCluster):
         # Its answers are awaitables, and each of them is true.
         raise ConfigError(f"{wanted_by} needs a redis.Redis, not one of redis.asyncio")
     if not isinstance(server, str):
-        return server
+        return client
     try:
         # One more try, because a connection that was idle may have been closed at the other end.
         retry = Retry(NoBackoff(), 1)

@@ -110,7 +110,9 @@ class TokenValidator:
             if self._is_plain(presented):
                 return self.validate(presented.token, require)
             found = self._validated(presented.token, self._bound)
-            self._check_binding(found, presented)
+            jkt = self._check_binding(found, presented)
+            if self._dpop is not None and jkt is not None:
+                self._dpop.verify(presented, jkt, int(self._clock.time()))
             return self._admitted(found, require)
 
     async def avalidate_request(self, presented: Presented, require: Requirement | None = None) -> AccessToken:
@@ -119,7 +121,9 @@ class TokenValidator:
             if self._is_plain(presented):
                 return await self.avalidate(presented.token, require)
             found = await self._avalidated(presented.token, self._bound)
-            self._check_binding(found, presented)
+            jkt = self._check_binding(found, presented)
+            if self._dpop is not None and jkt is not None:
+                await self._dpop.averify(presented, jkt, int(self._clock.time()))
             return await self._aadmitted(found, require)
 
     def challenge(self, error: AccessError, realm: str | None = None) -> Challenge:
@@ -181,17 +185,17 @@ class TokenValidator:
         must_prove = self._dpop is not None and self._dpop.required
         return presented.scheme == BEARER and presented.client_certificate is None and not must_prove
 
-    def _check_binding(self, token: AccessToken, presented: Presented) -> None:
+    def _check_binding(self, token: AccessToken, presented: Presented) -> str | None:
+        """The thumbprint of the key that the sender is still to prove, if there is one."""
         bound = token.confirmation
         check_scheme(bound, presented)
+        jkt = None
         if bound is not None:
             check_certificate(bound, presented.client_certificate)
-        if self._dpop is None:
-            return
-        if bound is not None and bound.jkt is not None:
-            self._dpop.verify(presented, bound.jkt, int(self._clock.time()))
-        elif self._dpop.required:
+            jkt = bound.jkt
+        if jkt is None and self._dpop is not None and self._dpop.required:
             raise InvalidToken("the token is not bound to a key, as tokens must be here")
+        return jkt
 
     def _read(self, token: str) -> UnverifiedJwt:
         try:

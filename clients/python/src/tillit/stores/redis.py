@@ -64,4 +64,3 @@ class _RedisLease:
 
 def _milliseconds(seconds: float) -> int:
     return max(int(seconds * 1000), 1)
-
