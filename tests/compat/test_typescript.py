@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.support.authority import Authority
 from tests.support.registrar import RegisteredClient
 from tests.support.typescript import build, node
+from tillit import AccessError, DpopKey, DpopVerifier, Presented, TokenRequest, testing
 
 API = "https://api.example/income"
 
@@ -64,3 +66,51 @@ def test_a_real_refusal_says_why_and_what_to_do(standard: Authority) -> None:
     assert (refused["error"], refused["code"]) == ("Rejected", "invalid_scope")
     assert refused["mpCode"] == "MP-200"
     assert "scope" in refused["hint"]
+
+
+def verdicts(proofs: Sequence[dict[str, str]], task: dict[str, Any]) -> list[str]:
+    """What our verifier makes of these proofs, one after the other."""
+    verifier, found = DpopVerifier(task["base"]), []
+    for one in proofs:
+        shown = Presented("DPoP", task["token"], task["method"], task["url"], (one["proof"],))
+        try:
+            verifier.verify(shown, one["jkt"], task["now"])
+            found.append("ok")
+        except AccessError as error:
+            found.append(error.code)
+    return found
+
+
+def delegated(authority: testing.Authority) -> list[str]:
+    """A supplier's token whose delegation stands, and one whose delegation has ended since."""
+    scope = authority.add_scope("x:read", audience=API, delegable=True)
+    supplier = authority.add_client(scope)
+    tokens = []
+    for ends in (False, True):
+        consumer = authority.add_organisation()
+        authority.grant(scope, consumer)
+        delegation = authority.delegate(consumer, supplier.org, scope)
+        tokens.append(supplier.token_client().get(TokenRequest(scope, consumer_org=consumer)).value)
+        if ends:
+            authority.revoke_delegation(delegation)
+    return tokens
+
+
+def test_proofs_and_statuses_mean_the_same_here_and_there() -> None:
+    """Each library takes the other's proofs, once, and a delegation that has ended is seen by who looks."""
+    task: dict[str, Any] = {"method": "POST", "url": f"{API}?a=b", "token": "a.good.token", "now": 1_800_000_000}
+    task["base"] = "https://api.example"
+    keys = [DpopKey.generate(alg) for alg in ("ES256", "ES384", "Ed25519")]
+    theirs = [
+        {"jkt": key.thumbprint, "proof": key.proof("POST", task["url"], now=task["now"], token=task["token"])}
+        for key in keys
+    ]
+    strange = {**theirs[0], "proof": keys[0].proof("GET", task["url"], now=task["now"], token=task["token"])}
+    task["theirs"] = [*theirs, theirs[0], strange]
+    authority = testing.Authority()
+    with authority.serve():
+        task |= {"tokens": delegated(authority), "issuer": authority.issuer, "audience": API}
+        result = json.loads(node("test/both-ways.mjs", told=json.dumps(task)).stdout)
+    assert result["verdicts"] == ["ok", "ok", "ok", "invalid_dpop_proof", "invalid_dpop_proof"]
+    assert verdicts([*result["ours"], result["ours"][0]], task) == ["ok", "ok", "ok", "invalid_dpop_proof"]
+    assert result["judged"] == [["ok", "ok"], ["invalid_token", "ok"]]

@@ -165,3 +165,6 @@ export class KeysUnavailable extends AccessError {
 
 /** The status of the token cannot be had, so that it is not known to be good: 503, never 401. */
 export class StatusListUnavailable extends KeysUnavailable {}
+
+/** It cannot be told whether the DPoP proof was used before, says a memory of proofs: 503, never 401. */
+export class ProofsUnavailable extends KeysUnavailable {}

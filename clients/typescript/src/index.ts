@@ -9,6 +9,7 @@ export {
   KeysUnavailable,
   MissingToken,
   NonceWanted,
+  ProofsUnavailable,
   StatusListUnavailable,
 } from "./access-errors.js";
 export type { Challenge, ChallengeOptions, Scheme } from "./access-errors.js";
@@ -61,4 +62,4 @@ export type { Scopes, TokenRequestOptions } from "./token-request.js";
 export { Token } from "./token.js";
 export type { Fetch } from "./transport.js";
 export { checkAccess, TokenValidator } from "./validator.js";
-export type { ValidatorOptions } from "./validator.js";
+export type { IssuerOptions, ValidatorOptions } from "./validator.js";

@@ -5,10 +5,10 @@ import { ConfigError } from "./errors.js";
 /** Where proofs that were used are remembered. Share one between processes to share the memory. */
 export interface ProofMemory {
   /**
-   * Whether the proof with this `digest` is new; then it is not from now on.
+   * Whether the proof with this `digest` (32 bytes, base64) is new; then it is not from now on.
    *
    * Proofs issued before `horizon` need not be remembered, for they are too old to be taken. Times are seconds since
-   * the Unix epoch. What it throws goes to the caller.
+   * the Unix epoch. What it throws goes to the caller; ProofsUnavailable is an answer of 503.
    */
   firstUse(digest: string, issuedAt: number, now: number, horizon: number): boolean | Promise<boolean>;
 }

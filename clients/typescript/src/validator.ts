@@ -18,7 +18,8 @@ import type { JwksOptions, JwksStatus } from "./jwks.js";
 import { NO_AUDIENCE, Policy } from "./policy.js";
 import type { Presented } from "./presented.js";
 import type { Requirement } from "./requirements.js";
-import type { StatusCheck } from "./status-check.js";
+import { StatusCheck } from "./status-check.js";
+import { StatusLists } from "./status-lists.js";
 import { VerifiedTokens } from "./verified.js";
 
 /** How a validator is set up. */
@@ -30,6 +31,14 @@ export interface ValidatorOptions {
   readonly dpop?: DpopVerifier | undefined;
   /** Looks tokens up in the status lists that they name, each time. */
   readonly status?: StatusCheck | undefined;
+}
+
+/** How a validator for one authority is set up. */
+export interface IssuerOptions extends ValidatorOptions, JwksOptions {
+  /** Allow http beyond loopback addresses. */
+  readonly allowHttp?: boolean | undefined;
+  /** Look tokens up in the authority's status lists, in place of a `status` of one's own. */
+  readonly checkStatus?: boolean | undefined;
 }
 
 /**
@@ -74,13 +83,23 @@ export class TokenValidator {
     this.#status = options.status;
   }
 
-  /** A validator with the default policy for one authority, whose metadata is looked up at first use. */
+  /**
+   * A validator with the default policy for one authority, whose metadata is looked up at first use.
+   *
+   * With `checkStatus` a token that names its place in a status list is refused once its delegation has ended, within
+   * the minute that a list is kept; else when the token itself ends.
+   *
+   * @throws ConfigError
+   */
   static forIssuer(
     issuer: string,
     audience: string | Iterable<string> | typeof NO_AUDIENCE,
-    options: ValidatorOptions & JwksOptions & { readonly allowHttp?: boolean } = {},
+    options: IssuerOptions = {},
   ): TokenValidator {
-    return new TokenValidator(new Policy(issuer, audience), JwksSource.forIssuer(issuer, options), options);
+    const { checkStatus, clock, fetch } = options;
+    const jwks = JwksSource.forIssuer(issuer, options);
+    const status = checkStatus ? new StatusCheck(new StatusLists(issuer, jwks, { clock, fetch })) : options.status;
+    return new TokenValidator(new Policy(issuer, audience), jwks, { ...options, status });
   }
 
   /**
