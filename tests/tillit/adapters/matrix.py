@@ -11,7 +11,7 @@ import httpx2
 
 from tests.tillit import vectors
 from tests.tillit.stub import ManualClock
-from tillit import AllOf, JwksSource, Policy, TokenValidator
+from tillit import AllOf, DpopVerifier, JwksSource, Policy, TokenValidator
 
 DOCUMENT: Final[dict[str, Any]] = json.loads(vectors.FILE.read_text(encoding="utf-8"))
 REALM: Final = "api"
@@ -73,10 +73,10 @@ class Seen:
 Call = Callable[[Case], Seen]
 
 
-def validator() -> TokenValidator:
+def validator(dpop: DpopVerifier | None = None) -> TokenValidator:
     """A validator that has the vectors' keys, at their time; it never asks anybody."""
     keys = json.dumps(DOCUMENT["jwks"]).encode()
-    return _validator(httpx2.MockTransport(lambda _: httpx2.Response(200, content=keys)))
+    return _validator(httpx2.MockTransport(lambda _: httpx2.Response(200, content=keys)), dpop)
 
 
 def keyless() -> TokenValidator:
@@ -84,13 +84,13 @@ def keyless() -> TokenValidator:
     return _validator(httpx2.MockTransport(lambda _: httpx2.Response(503)))
 
 
-def _validator(transport: httpx2.MockTransport) -> TokenValidator:
+def _validator(transport: httpx2.MockTransport, dpop: DpopVerifier | None = None) -> TokenValidator:
     settings = dict(DOCUMENT["policies"]["standard"])
     policy = Policy(settings.pop("issuer"), settings.pop("audience"), **settings)
     clock = ManualClock(vectors.NOW)
     http, async_http = httpx2.Client(transport=transport), httpx2.AsyncClient(transport=transport)
     source = JwksSource("https://a.example.no/jwk", http=http, async_http=async_http, clock=clock)
-    made = TokenValidator(policy, source, clock=clock)
+    made = TokenValidator(policy, source, clock=clock, dpop=dpop)
     made.warm()
     return made
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from tillit.access_errors import AccessError
 from tillit.core.access_token import AccessToken
+from tillit.core.htu import escaped_path
 from tillit.core.requirements import Requirement
 from tillit.core.rules import TOKEN, Access, Rule, Rules
 from tillit.guard import Answer, Asked, Guard
@@ -87,8 +88,8 @@ def route_path(scope: Scope) -> str:
 
 def asked_of(scope: Scope, certificate: CertificateOf | None = None) -> Asked:
     """What a connection's token is judged by."""
-    raw = scope.get("raw_path") or str(scope["path"]).encode()
-    url = bytes(raw).split(b"?", 1)[0].decode("latin-1")
+    raw = scope.get("raw_path")
+    url = bytes(raw).split(b"?", 1)[0].decode("latin-1") if raw else escaped_path(str(scope["path"]))
     return Asked.of(scope["headers"], method_of(scope), url, certificate(scope) if certificate else None)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tillit.extras import needs_extra
 
@@ -24,6 +24,9 @@ from tillit.core.rules import OPEN, Access
 from tillit.django.configured import Configured, guard_of, settings_of
 from tillit.django.middleware import asked_of
 from tillit.guard import access_for
+
+# DRF's own exception handler sets the first two from the exception, its renderer the others.
+_HANDLED: Final = frozenset({"WWW-Authenticate", "Retry-After", "Content-Type", "Content-Length"})
 
 
 class TokenUser:
@@ -53,6 +56,7 @@ class Refused(APIException):  # type: ignore[misc,unused-ignore]  # DRF has no t
         self.auth_header = headers.get("WWW-Authenticate")
         if "Retry-After" in headers:
             self.wait = int(headers["Retry-After"])
+        self.more_headers = {name: value for name, value in headers.items() if name not in _HANDLED}
 
 
 class AccessTokenAuthentication(BaseAuthentication):  # type: ignore[misc,unused-ignore]  # as above
@@ -67,7 +71,9 @@ class AccessTokenAuthentication(BaseAuthentication):  # type: ignore[misc,unused
         try:
             token = configured.guard.admit(asked_of(request, configured), OPEN)
         except AccessError as error:
-            raise Refused(configured, error) from error
+            refused = Refused(configured, error)
+            _add_headers(request, refused.more_headers)
+            raise refused from error
         return None if token is None else (TokenUser(token), token)
 
     def authenticate_header(self, request: Any) -> str:  # noqa: ARG002 - the form of DRF
@@ -115,6 +121,13 @@ def _permits(request: Any, access: Access) -> bool:
     except AccessError as error:
         raise Refused(_configured(), error) from error
     return True
+
+
+def _add_headers(request: Any, headers: Mapping[str, str]) -> None:
+    # What the view holds goes on its answer whichever exception handler makes that, and handlers know two headers.
+    found = getattr(request.parser_context.get("view"), "headers", None)
+    if isinstance(found, dict):
+        found.update(headers)
 
 
 class _Settings:

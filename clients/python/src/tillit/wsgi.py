@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from tillit.access_errors import AccessError
 from tillit.core.access_token import AccessToken
+from tillit.core.htu import escaped_path
 from tillit.core.requirements import Requirement
 from tillit.core.rules import TOKEN, Access, AmbiguousPath, Rule, Rules
 from tillit.guard import Asked, Guard
@@ -81,8 +82,7 @@ def path_info(environ: Environ) -> str:
 def asked_of(environ: Environ, certificate: CertificateOf | None = None) -> Asked:
     """What a request's token is judged by. Servers join headers that came twice, and no token has a comma."""
     path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
-    # What need not be escaped in a path (RFC 3986 section 3.3) is not, in the address that a DPoP proof holds.
-    url = quote(path.encode("latin-1"), safe="/:@!$&'()*+,;=")
+    url = escaped_path(path.encode("latin-1"))
     lines = {name: (environ[key],) if key in environ else () for name, key in _HEADERS}
     der = certificate(environ) if certificate else None
     return Asked(lines["authorization"], str(environ["REQUEST_METHOD"]), url, lines["dpop"], der)

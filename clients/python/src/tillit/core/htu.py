@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 MAX_HTU: Final = 2048
 _PORTS: Final = {"https": 443, "http": 80}
@@ -38,6 +38,11 @@ def normal_path(path: str) -> str:
         raise NotAnAddress("the path holds a character that must be escaped")
     spelt = _ESCAPE.sub(_escape, path) if "%" in path else path
     return _without_dots(spelt) if "/." in spelt else spelt or "/"
+
+
+def escaped_path(path: str | bytes) -> str:
+    """A decoded path as it stands in a URI: what need not be escaped there (RFC 3986 section 3.3) is not."""
+    return quote(path, safe="/:@!$&'()*+,;=")
 
 
 def _parts(uri: str) -> SplitResult:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from tillit.access_errors import AccessError
 from tillit.core.access_token import AccessToken
+from tillit.core.htu import escaped_path
 from tillit.core.rules import Access
 from tillit.django.configured import Configured, guard_of, settings_of
 from tillit.errors import ConfigError
@@ -72,7 +73,7 @@ def asked_of(request: HttpRequest, configured: Configured) -> Asked:
     meta = request.META
     lines = [(meta[name],) if name in meta else () for name in ("HTTP_AUTHORIZATION", "HTTP_DPOP")]
     der = configured.certificate(request) if configured.certificate else None
-    return Asked(lines[0], request.method or "", request.get_full_path().split("?", 1)[0], lines[1], der)
+    return Asked(lines[0], request.method or "", escaped_path(request.path), lines[1], der)
 
 
 def response(answer: Answer, method: str | None) -> HttpResponseBase:
