@@ -138,3 +138,20 @@ def test_mismatched_clients_are_an_error(api: Api, config: ClientConfig, client:
         asyncio.run(main())
     with httpx2.Client(auth=BearerAuth(AsyncTokenClient(config), "a:b")) as http, pytest.raises(ConfigError):
         http.post(api.url)
+
+
+def test_whom_a_redirect_leads_to_has_no_say(
+    api: Api, client: TokenClient, clock: ManualClock, authority: StubAuthority
+) -> None:
+    """A 401 of another host, which got no token, is no reason for a new one."""
+    client.get("a:b")
+    clock.advance(60)
+
+    def answer(asked: Asked) -> Answered:
+        return Answered(307, {"Location": api.url})
+
+    api.refuse_all = True
+    with serving(answer) as url, httpx2.Client(auth=BearerAuth(client, "a:b"), follow_redirects=True) as http:
+        assert http.get(url).status_code == 401
+    assert api.seen == [("", b"")]
+    assert authority.hits["/token"] == 1

@@ -156,3 +156,38 @@ def test_refused_token_is_replaced_once(authority: StubAuthority, keys: Keys, cl
             assert http.post(URL).status_code == 401
     assert authority.hits["/token"] == 2
     assert len({part(proof, 1)["jti"] for proof in seen}) == 3
+
+
+def test_whom_a_redirect_leads_to_has_no_say(authority: StubAuthority, keys: Keys, clock: ManualClock) -> None:
+    """Another host gets no token, gives no nonce for the one that was asked, and does not cost the token its place."""
+    seen: list[httpx2.Request] = []
+
+    def anybody(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        if request.url.host == "api.example.no":
+            return httpx2.Response(307, headers={"Location": "https://elsewhere.example.no/"})
+        wanted = {
+            "WWW-Authenticate": 'DPoP error="use_dpop_nonce", Bearer error="invalid_token"',
+            "DPoP-Nonce": "theirs",
+        }
+        return httpx2.Response(401, headers=wanted)
+
+    async def awaited(client: AsyncTokenClient) -> None:
+        transport = httpx2.MockTransport(anybody)
+        async with httpx2.AsyncClient(auth=DpopAuth(client, "a:b"), transport=transport, follow_redirects=True) as http:
+            await client.get("a:b")
+            clock.advance(60)
+            assert [(await http.get(URL)).status_code for _ in range(2)] == [401, 401]
+
+    authority.scripts["/token"].extend([granted(), granted()])
+    with TokenClient(bound_config(authority, keys), clock=clock) as client:
+        client.get("a:b")
+        clock.advance(60)
+        transport = httpx2.MockTransport(anybody)
+        with httpx2.Client(auth=DpopAuth(client, "a:b"), transport=transport, follow_redirects=True) as http:
+            assert [http.get(URL).status_code for _ in range(2)] == [401, 401]
+    asyncio.run(awaited(AsyncTokenClient(bound_config(authority, keys), clock=clock)))
+    assert authority.hits["/token"] == 2
+    assert [request.url.host for request in seen] == ["api.example.no", "elsewhere.example.no"] * 4
+    assert not any("Authorization" in request.headers for request in seen[1::2])
+    assert not any("nonce" in part(request.headers["DPoP"], 1) for request in seen[::2])

@@ -33,7 +33,7 @@ class BearerAuth(httpx2.Auth):
             raise ConfigError("an httpx2.Client needs a TokenClient, not an AsyncTokenClient")
         token = self._client.get(self._request)
         response = yield _with(request, token)
-        if _should_repeat(request, response, token):
+        if should_repeat(request, response, token):
             self._client.invalidate(token)
             yield _with(request, self._client.get(self._request))
 
@@ -43,7 +43,7 @@ class BearerAuth(httpx2.Auth):
             raise ConfigError("an httpx2.AsyncClient needs an AsyncTokenClient, not a TokenClient")
         token = await self._client.get(self._request)
         response = yield _with(request, token)
-        if _should_repeat(request, response, token):
+        if should_repeat(request, response, token):
             self._client.invalidate(token)
             yield _with(request, await self._client.get(self._request))
 
@@ -53,7 +53,13 @@ def _with(request: httpx2.Request, token: Token) -> httpx2.Request:
     return request
 
 
-def _should_repeat(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
-    return isinstance(request.stream, httpx2.ByteStream) and asks_for_another_token(
-        response.status_code, response.headers.get_list("www-authenticate"), token.age()
-    )
+def should_repeat(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
+    """Whether `request` is worth sending once more with another token than `token`, and can be."""
+    challenges = response.headers.get_list("www-authenticate")
+    return may_repeat(request, response) and asks_for_another_token(response.status_code, challenges, token.age())
+
+
+def may_repeat(request: httpx2.Request, response: httpx2.Response) -> bool:
+    """Whether it was the one asked that answered, and the body of `request` can be sent again."""
+    # A client that follows redirects may come back from elsewhere, which knows nothing of our token.
+    return response.url.origin == request.url.origin and isinstance(request.stream, httpx2.ByteStream)

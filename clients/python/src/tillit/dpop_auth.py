@@ -8,8 +8,9 @@ import httpx2
 
 from tillit.aio import AsyncTokenClient
 from tillit.asking import Asked, repeatable
+from tillit.bearer_auth import may_repeat, should_repeat
 from tillit.client import TokenClient
-from tillit.core.challenges import asks_for_another_token, names_error
+from tillit.core.challenges import names_error
 from tillit.core.token import Token
 from tillit.dpop import Prover
 from tillit.errors import ConfigError
@@ -37,10 +38,10 @@ class DpopAuth(httpx2.Auth):
         response = yield self._with(request, token)
         if self._wants_nonce(request, response):
             response = yield self._with(request, token)
-        if _wants_token(request, response, token):
+        if should_repeat(request, response, token):
             self._client.invalidate(token)
             response = yield self._with(request, self._client.get(self._request))
-        self._learn(request, response)
+        self._learn(response)
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Authenticate one request of an httpx2.AsyncClient."""
@@ -50,23 +51,24 @@ class DpopAuth(httpx2.Auth):
         response = yield self._with(request, token)
         if self._wants_nonce(request, response):
             response = yield self._with(request, token)
-        if _wants_token(request, response, token):
+        if should_repeat(request, response, token):
             self._client.invalidate(token)
             response = yield self._with(request, await self._client.get(self._request))
-        self._learn(request, response)
+        self._learn(response)
 
     def _with(self, request: httpx2.Request, token: Token) -> httpx2.Request:
         request.headers.update(self._prover.headers(request.method, str(request.url), token))
         return request
 
-    def _learn(self, request: httpx2.Request, response: httpx2.Response) -> bool:
-        return self._prover.learn(str(request.url), {"dpop-nonce": response.headers.get("dpop-nonce", "")})
+    def _learn(self, response: httpx2.Response) -> bool:
+        # The nonce is that of whoever answered, which a redirect makes another than was asked.
+        return self._prover.learn(str(response.url), {"dpop-nonce": response.headers.get("dpop-nonce", "")})
 
     def _wants_nonce(self, request: httpx2.Request, response: httpx2.Response) -> bool:
-        learnt = self._learn(request, response)
+        learnt = self._learn(response)
         challenges = response.headers.get_list("www-authenticate")
         wanted = response.status_code == 401 and names_error(challenges, "use_dpop_nonce")
-        return learnt and wanted and _replayable(request)
+        return learnt and wanted and may_repeat(request, response)
 
 
 def prover_of(client: TokenKeeper) -> Prover:
@@ -74,12 +76,3 @@ def prover_of(client: TokenKeeper) -> Prover:
     if client.prover is None:
         raise ConfigError("the client's configuration has no dpop key; set ClientConfig(dpop=True)")
     return client.prover
-
-
-def _wants_token(request: httpx2.Request, response: httpx2.Response, token: Token) -> bool:
-    challenges = response.headers.get_list("www-authenticate")
-    return _replayable(request) and asks_for_another_token(response.status_code, challenges, token.age())
-
-
-def _replayable(request: httpx2.Request) -> bool:
-    return isinstance(request.stream, httpx2.ByteStream)
