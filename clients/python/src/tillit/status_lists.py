@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -41,7 +41,8 @@ class StatusLists:
 
     A list is fetched once by however many ask, and asked for again when its `ttl` is over; it is never believed beyond
     its own end. Up to `capacity` lists are kept. `within` bounds a fetch, in seconds. While a list cannot be fetched
-    anew, the one there is stands in for up to `max_stale` seconds more, and another fetch waits for `cooldown` seconds.
+    anew, the one there is stands in for up to `max_stale` seconds more. Either way another fetch waits for `cooldown`
+    seconds, so that an authority that does not answer holds up one request, and not all.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a setting
@@ -68,6 +69,7 @@ class StatusLists:
         self._max_stale, self._cooldown = max_stale, cooldown
         self._lock = ForkSafeLock()
         self._kept: dict[str, _Kept] = {}
+        self._failed: dict[str, float] = {}
         self._flights: Flights[StatusList] = Flights()
 
     def status(self, reference: StatusReference) -> Status:
@@ -93,11 +95,17 @@ class StatusLists:
         return _at(found, reference.index)
 
     def _fresh(self, uri: str) -> StatusList | None:
+        """The list, or None if it is to be asked for. Raises StatusUnavailable if it is too soon for that."""
+        now = self._clock.monotonic()
         with self._lock:
-            kept = self._kept.get(uri)
-        if kept is None or self._clock.monotonic() >= max(kept.fresh_until, kept.rests_until):
-            return None
-        return kept.listed if kept.listed.is_current(int(self._clock.time())) else None
+            kept, asked_again_from = self._kept.get(uri), self._failed.get(uri, now)
+        # That a list was issued is not looked at again: by a clock that is behind, none ever would be for long.
+        ended = kept is None or kept.listed.has_ended(int(self._clock.time()))
+        if kept is not None and not ended and now < max(kept.fresh_until, kept.rests_until):
+            return kept.listed
+        if now < asked_again_from:
+            raise StatusUnavailable("the status list could not be had a moment ago")
+        return None
 
     def _stand_in(self, uri: str, error: TillitError) -> StatusList:
         """The old list, after a fetch failed; nobody asks again for a while. Raises StatusUnavailable."""
@@ -106,9 +114,11 @@ class StatusLists:
             kept = self._kept.get(uri)
             if kept is not None:
                 end = kept.fresh_until + self._max_stale
-                if now < end and kept.listed.is_current(int(self._clock.time())):
+                if now < end and not kept.listed.has_ended(int(self._clock.time())):
                     self._kept[uri] = replace(kept, rests_until=min(now + self._cooldown, end))
                     return kept.listed
+            _make_room(self._failed, uri, self._capacity)
+            self._failed[uri] = now + self._cooldown
         raise _unavailable(error) from None
 
     def _fetch(self, uri: str) -> StatusList:
@@ -134,11 +144,16 @@ class StatusLists:
     def _keep(self, uri: str, found: UnverifiedJwt, key: PublicKey) -> StatusList:
         listed = verify_status_list(found, key, uri, int(self._clock.time()), issuer=self._issuer)
         with self._lock:
-            self._kept.pop(uri, None)
-            while len(self._kept) >= self._capacity:
-                del self._kept[next(iter(self._kept))]
+            self._failed.pop(uri, None)
+            _make_room(self._kept, uri, self._capacity)
             self._kept[uri] = _Kept(listed, self._clock.monotonic() + listed.fresh_for())
         return listed
+
+
+def _make_room(entries: dict[str, Any], uri: str, capacity: int) -> None:
+    entries.pop(uri, None)
+    while len(entries) >= capacity:
+        del entries[next(iter(entries))]
 
 
 def read_status_token(text: str) -> UnverifiedJwt:

@@ -76,7 +76,11 @@ class StatusList:
 
     def is_current(self, now: int, leeway: int = 0) -> bool:
         """Whether the list may still be believed: issued, and not expired."""
-        return self.issued_at <= now + leeway and (self.expires_at is None or now < self.expires_at + leeway)
+        return self.issued_at <= now + leeway and not self.has_ended(now - leeway)
+
+    def has_ended(self, now: int) -> bool:
+        """Whether the list has expired."""
+        return self.expires_at is not None and now >= self.expires_at
 
     def fresh_for(self, default: int = 60) -> int:
         """For how many seconds after it was read the list need not be asked for again."""
