@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from fastapi import Depends, FastAPI
 from flask import Blueprint, Flask
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,8 +23,10 @@ from tests.tillit.adapters.apps import ADAPTERS, served_aio, with_grpc
 from tests.tillit.adapters.calls import asgi_caller, asgi_messages, asgi_scope, wsgi_caller
 from tests.tillit.adapters.matrix import NEEDED, Case
 from tillit import OPEN, Access, AllOf, AnyOf, ConfigError, Organisation, Rule
+from tillit import wsgi as tillit_wsgi
 from tillit.asgi import TokenMiddleware
 from tillit.django.apps import check_settings
+from tillit.fastapi import AuthorityBearer
 from tillit.flask import AccessTokens, current_access_token
 from tillit.grpc import AsyncTokenInterceptor, TokenInterceptor
 from tillit.starlette import BearerBackend, requires_scopes
@@ -84,6 +88,39 @@ def test_websockets_of_starlette() -> None:
     for case in (NONE, OTHER, Case("bad", "invalid_token", matrix.sent("Bearer x"))):
         refused = asyncio.run(asgi_messages(app, websocket(case), CONNECT))
         assert [message["type"] for message in refused] == ["websocket.close"]
+
+
+def _flask(access: Access) -> Callable[[Case], Any]:
+    app = Flask("api")
+    auth = AccessTokens(app, matrix.validator())
+    app.add_url_rule("/", "things", auth.required(access)(lambda: "served"))
+    return wsgi_caller(app)
+
+
+def _wsgi(access: Access) -> Callable[[Case], Any]:
+    def app(_environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"served"]
+
+    return wsgi_caller(tillit_wsgi.TokenMiddleware(app, matrix.validator(), rules=[Rule("/", access)]))
+
+
+def _fastapi(runner: asyncio.Runner, access: Access) -> Callable[[Case], Any]:
+    app, auth = FastAPI(), AuthorityBearer(matrix.validator())
+    app.get("/", dependencies=[Depends(auth.require(access))])(lambda: "served")
+    return asgi_caller(app, runner)
+
+
+def test_access_may_depend_on_anything_in_the_token() -> None:
+    """`where` admits tokens by what they say, after their scopes: here by their age and by who asked."""
+    passes = Access(AllOf("example:read"), where=lambda token: token.expires_at > token.issued_at)
+    fails = Access(where=lambda token: token.supplier is not None and token.pid is not None)
+    with asyncio.Runner() as runner:
+        for caller in (_flask, _wsgi, lambda access: _fastapi(runner, access)):
+            assert caller(passes)(GOOD).status == 200
+            assert caller(passes)(OTHER).status == 403
+            refused = caller(fails)(GOOD)
+            assert (refused.status, refused.code) == (403, "insufficient_scope")
 
 
 def test_preflight_is_let_through_when_asked_for() -> None:

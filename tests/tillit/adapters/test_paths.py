@@ -120,6 +120,8 @@ def test_rules_are_refused_that_contradict_themselves() -> None:
     with pytest.raises(ConfigError):
         Access(NEEDED, optional=True)
     with pytest.raises(ConfigError):
+        Access(where=bool, optional=True)
+    with pytest.raises(ConfigError):
         Rule("/a", NEEDED, methods=("get",))
 
 

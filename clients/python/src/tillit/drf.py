@@ -16,7 +16,6 @@ with needs_extra("drf"):
     from rest_framework.exceptions import APIException
     from rest_framework.permissions import OperationHolderMixin
 
-from tillit.access import check_access
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.requirements import Requirement
@@ -115,7 +114,7 @@ def _permits(request: Any, access: Access) -> bool:
     token = request.auth
     try:
         if isinstance(token, AccessToken):
-            check_access(token, access.scopes, access.consumer)
+            access.check(token)
         elif not access.optional:
             raise MissingToken("no token came")
     except AccessError as error:

@@ -16,13 +16,13 @@ with needs_extra("fastapi"):
     from fastapi.security.base import SecurityBase
     from starlette.requests import HTTPConnection
 
-from tillit.access import ConsumerPredicate, check_access
+from tillit.access import ConsumerPredicate
 from tillit.access_errors import AccessError, MissingToken
 from tillit.asgi import CertificateOf, asked_of
 from tillit.core.access_token import AccessToken
 from tillit.core.requirements import AllOf, Requirement
 from tillit.core.rules import Access
-from tillit.guard import Guard
+from tillit.guard import Guard, access_for
 from tillit.validator import TokenValidator
 
 
@@ -64,19 +64,20 @@ class AuthorityBearer(SecurityBase):
             raise self._refusal(error) from error
 
     def require(
-        self, scopes: Requirement | None = None, *, consumer: ConsumerPredicate | None = None
+        self, scopes: Requirement | Access | None = None, *, consumer: ConsumerPredicate | None = None
     ) -> Callable[..., Awaitable[AccessToken | None]]:
-        """A dependency that also demands `scopes` and a consumer for which `consumer` is true.
+        """A dependency that also demands `scopes` and a consumer for which `consumer` is true, or an Access as a whole.
 
-        Use it as `Annotated[AccessToken, Depends(auth.require(AnyOf("x:read", "x:write")))]`.
+        Use it as `Annotated[AccessToken, Depends(auth.require(AnyOf("x:read", "x:write")))]`. Raises ConfigError.
         """
+        access = access_for(() if scopes is None else (scopes,), consumer)
 
         async def dependency(token: Any = Security(self)) -> AccessToken | None:  # noqa: B008 - how FastAPI is told
             if token is None:
                 return None
             access_token: AccessToken = token
             try:
-                check_access(access_token, scopes, consumer)
+                access.check(access_token)
             except AccessError as error:
                 raise self._refusal(error) from error
             return access_token

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tillit.access import ConsumerPredicate, check_access
+from tillit.access import ConsumerPredicate
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.access_token import AccessToken
 from tillit.core.presented import Presented
@@ -78,7 +78,7 @@ class Guard:
             if access.optional:
                 return None
             raise
-        check_access(token, None, access.consumer)
+        access.check(token)
         return token
 
     async def aadmit(self, asked: Asked, access: Access) -> AccessToken | None:
@@ -89,7 +89,7 @@ class Guard:
             if access.optional:
                 return None
             raise
-        check_access(token, None, access.consumer)
+        access.check(token)
         return token
 
     def answer(self, error: AccessError) -> Answer:

@@ -19,7 +19,7 @@ with needs_extra("starlette"):
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
-from tillit.access import ConsumerPredicate, check_access
+from tillit.access import ConsumerPredicate
 from tillit.access_errors import AccessError, MissingToken
 from tillit.asgi import CertificateOf, TokenMiddleware, access_token, asked_of, refuse
 from tillit.core.access_token import AccessToken
@@ -128,7 +128,7 @@ def _judge(conn: HTTPConnection, access: Access) -> Answer | None:
     token = access_token(conn.scope)
     try:
         if token is not None:
-            check_access(token, access.scopes, access.consumer)
+            access.check(token)
         elif not access.optional:
             raise MissingToken("no token came")
     except AccessError as error:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tillit.access_errors import InvalidRequest
-from tillit.core.access_token import Organisation
+from tillit.access import check_access
+from tillit.access_errors import InsufficientScope, InvalidRequest
+from tillit.core.access_token import AccessToken, Organisation
 from tillit.core.requirements import Requirement
 from tillit.errors import ConfigError
 
@@ -20,18 +21,26 @@ _UNCLEAR: Final = re.compile(r"//|/\.{1,2}(?=/|;|\Z)|\\|%[0-9a-fA-F]{2}|[\x00-\x
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What it takes: a good token, these `scopes`, and a consumer for which `consumer` is true.
+    """What it takes: a good token, these `scopes`, a consumer and a token for which `consumer` and `where` are true.
 
+    `where` is for all that scopes do not say: `where=lambda token: token.supplier is None` admits consumers themselves.
     With `optional` nothing is demanded of a request without a token; one that comes must be good all the same.
     """
 
     scopes: Requirement | None = None
     consumer: Callable[[Organisation], bool] | None = None
+    where: Callable[[AccessToken], bool] | None = None
     optional: bool = False
 
     def __post_init__(self) -> None:
-        if self.optional and (self.scopes is not None or self.consumer is not None):
-            raise ConfigError("access that is optional demands no scopes and no consumer")
+        if self.optional and (self.scopes is not None or self.consumer is not None or self.where is not None):
+            raise ConfigError("access that is optional demands no scopes, no consumer and nothing of the token")
+
+    def check(self, token: AccessToken) -> None:
+        """Whether a validated `token` gives this access. Raises InsufficientScope."""
+        check_access(token, self.scopes, self.consumer)
+        if self.where is not None and not self.where(token):
+            raise InsufficientScope("tokens such as this are not admitted here")
 
 
 TOKEN: Final = Access()

@@ -10,7 +10,7 @@ from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 
-from tillit.access import ConsumerPredicate, check_access
+from tillit.access import ConsumerPredicate
 from tillit.access_errors import AccessError, MissingToken
 from tillit.core.requirements import Requirement
 from tillit.core.rules import TOKEN, Access
@@ -64,7 +64,7 @@ def _refused(request: HttpRequest, access: Access) -> HttpResponseBase | None:
     token = request.access_token
     try:
         if token is not None:
-            check_access(token, access.scopes, access.consumer)
+            access.check(token)
         elif not access.optional:
             raise MissingToken("no token came")
     except AccessError as error:
