@@ -72,6 +72,13 @@ def test_a_token_is_asked_for_on_behalf_and_for_an_api(place: Place) -> None:
     assert 0 < answer["expires_in"] <= said["exp"] - said["iat"]
 
 
+def test_a_token_that_is_bound_to_a_key_is_not_printed(place: Place) -> None:
+    """The key would end with the command."""
+    answer = place.run("token", DPOP="true")
+    assert answer.exit_code != 0
+    assert (answer.stdout, "bound to a key" in answer.stderr) == ("", True)
+
+
 def test_a_refusal_says_why_and_what_to_do(place: Place) -> None:
     """Status 1, the code, the trace id and the hint on stderr; in JSON each by name; no token anywhere."""
     people, script = place.run("token", "--scope", "x:other"), place.run("token", "--scope", "x:other", "--json")

@@ -73,6 +73,8 @@ BAD = {
     "for another audience": token(aud="https://other.example/"),
     "for an audience that begins alike": token(aud=AUDIENCE + "v2"),
     "without an audience": token(aud=None),
+    "that is bound to a key": token(cnf={"jkt": "A" * 43}),
+    "that is bound to a certificate": token(cnf={"x5t#S256": "A" * 43}),
     "cut short": token()[:-5],
     "with its claims changed": ".".join((token().split(".")[0], token(scope="a").split(".")[1], token().split(".")[2])),
     "of four parts": token() + ".e30",
@@ -177,7 +179,11 @@ def test_envoy_is_told_issuer_audience_keys_and_scopes() -> None:
     assert (provider["issuer"], provider["audiences"]) == (ISSUER, [AUDIENCE])
     assert provider["remote_jwks"]["http_uri"]["uri"] == RULES.jwks_uri
     asked = rbac["typed_config"]["rules"]["policies"]["scopes"]["principals"][0]["and_ids"]["ids"]
-    found = [one["metadata"]["value"]["string_match"]["safe_regex"]["regex"] for one in asked]
+    refused = [one["not_id"]["metadata"]["path"] for one in asked if "not_id" in one]
+    assert [[step["key"] for step in path] for path in refused] == [
+        ["token", "cnf", name] for name in ("jkt", "x5t#S256")
+    ]
+    found = [one["metadata"]["value"]["string_match"]["safe_regex"]["regex"] for one in asked if "metadata" in one]
     assert found == [".*(^| )x:read( |$).*", ".*(^| )x:write[.]all( |$).*"]
 
 

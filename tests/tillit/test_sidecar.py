@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from tests.support.authority import free_ports
-from tillit import AsyncTokenClient, JwksSource, Rejected, SidecarTokenClient, TokenRequest
+from tillit import AsyncTokenClient, ConfigError, JwksSource, Rejected, SidecarTokenClient, TokenRequest
 from tillit.sidecar import Judge, sidecar_app
 from tillit.testing import Authority, RegisteredClient
 
@@ -213,6 +213,15 @@ def test_a_proxy_is_told_whom_to_let_in(place: Place) -> None:
     other = place.get("/auth?scope=x%3Aread&audience=https://other.example/", authorization=bearer)
     assert (other.status_code, "invalid_token" in other.headers["www-authenticate"]) == (401, True)
     assert place.get("/auth?scope=x%3Aread").headers["www-authenticate"].startswith("Bearer")
+    proven = place.get("/auth?scope=x%3Aread", authorization=bearer.replace("Bearer", "DPoP"), dpop="no.proof.atall")
+    assert proven.status_code == 401
+
+
+def test_tokens_that_are_bound_to_a_key_are_not_handed_out(place: Place) -> None:
+    """Whoever got them could not prove the key, so such a client is refused at the start."""
+    bound = AsyncTokenClient(replace(place.client.config, dpop=True))
+    with pytest.raises(ConfigError, match="bound to a key"):
+        sidecar_app(bound, Judge((), JwksSource(place.authority.endpoints())))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def read_certificate(certificate: bytes | str) -> bytes:
 
 
 def _nginx(value: str) -> bytes | None:
-    return _der(_first_pem(unquote(value, errors="strict")))
+    return _der(_only_pem(unquote(value, errors="strict")))
 
 
 def _envoy(value: str) -> bytes | None:
@@ -81,7 +81,7 @@ def _envoy(value: str) -> bytes | None:
     found = _ENVOY_CERT.search(elements[0].strip())
     if found is None:
         return None
-    return _der(_first_pem(unquote(found.group(1) or found.group(2) or "", errors="strict")))
+    return _der(_only_pem(unquote(found.group(1) or found.group(2) or "", errors="strict")))
 
 
 def _rfc9440(value: str) -> bytes | None:
@@ -91,6 +91,13 @@ def _rfc9440(value: str) -> bytes | None:
 
 
 _READERS: Final = {"nginx": _nginx, "envoy": _envoy, "rfc9440": _rfc9440}
+
+
+def _only_pem(text: str) -> bytes:
+    # Servers join headers that came twice, and one of them may be a client's: `X_Client_Cert` is the same to WSGI.
+    if text.count("-----BEGIN") != 1 or not text.startswith("-----BEGIN") or not text.rstrip().endswith("-----"):
+        raise ValueError("not one certificate alone")
+    return _first_pem(text)
 
 
 def _first_pem(text: str) -> bytes:

@@ -27,6 +27,8 @@ def token(
 ) -> None:
     """Get an access token, and print it alone."""
     with refusing(as_json=as_json), TokenClient.from_env(prefix) as client:
+        # The key would end with this process, and the token be worth nothing.
+        client.require_bearer()
         settings = client.config
         wanted = TokenRequest(
             scope or settings.default_scopes, resource or settings.resource, consumer_org or settings.consumer_org

@@ -23,8 +23,8 @@ from starlette.routing import Route
 
 from tillit.access_errors import AccessError
 from tillit.aio import AsyncTokenClient
+from tillit.bearer import bearer_token
 from tillit.config import ClientConfig
-from tillit.core.presented import Presented
 from tillit.core.request import TokenRequest
 from tillit.errors import ConfigError, Rejected, Throttled, TokenError
 from tillit.sidecar.judge import Judge
@@ -39,7 +39,11 @@ class BadRequest(Exception):
 
 
 def sidecar_app(client: AsyncTokenClient, judge: Judge, *, hosts: Collection[str] = ()) -> Starlette:
-    """The application, for one client. `hosts` are names, beside those of loopback, by which it may be called."""
+    """The application, for one client. `hosts` are names, beside those of loopback, by which it may be called.
+
+    Raises ConfigError for a client whose tokens are bound to a key: the programs that get them could prove nothing.
+    """
+    client.require_bearer()
     return _Sidecar(client, judge).app(hosts)
 
 
@@ -115,8 +119,9 @@ class _Sidecar:
         query = request.query_params
         audience = query.get("audience")
         try:
-            presented = Presented.read(tuple(request.headers.getlist("authorization")))
-            token = await self._judge.judge(presented.token, query.getlist("scope"), audience)
+            # Of the Bearer scheme alone: a token of another one comes with proofs that nobody here looks at.
+            sent = bearer_token(request.headers.getlist("authorization"))
+            token = await self._judge.judge(sent, query.getlist("scope"), audience)
         except AccessError as error:
             answer = error.challenge()
             return Response(status_code=answer.status, headers=dict(answer.headers))
