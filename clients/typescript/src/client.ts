@@ -174,7 +174,8 @@ export class TokenClient {
     return this.#token(told, request, monotonic);
   }
 
-  #token({ value, scopes, lifetime, obtained, tokenType }: StoredToken, request: TokenRequest, monotonic: number): Token {
+  #token(told: StoredToken, request: TokenRequest, monotonic: number): Token {
+    const { value, scopes, lifetime, obtained, tokenType } = told;
     const age = renewAge(this.#refresh, lifetime, 2 * Math.random() - 1);
     const how = { clock: this.#clock, monotonic, wall: obtained, renewAge: age };
     return new Token(value, scopes, request, lifetime, how, tokenType);

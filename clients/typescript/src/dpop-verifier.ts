@@ -34,9 +34,9 @@ export interface DpopOptions {
 /**
  * Checks DPoP proofs for one API.
  *
- * `baseUrls` is where clients reach the API, as `https://api.example.no` or with the part of the path that a proxy takes
- * away: the host that a request names is its sender's word, and nothing is believed of it. A proof is good from `leeway`
- * seconds before its `iat` until `maxAge` after.
+ * `baseUrls` is where clients reach the API, as `https://api.example.no` or with the part of the path that a proxy
+ * takes away: the host that a request names is its sender's word, and nothing is believed of it. A proof is good from
+ * `leeway` seconds before its `iat` until `maxAge` after.
  */
 export class DpopVerifier {
   readonly algorithms: readonly string[];

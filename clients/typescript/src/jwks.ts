@@ -51,7 +51,10 @@ export class JwksSource {
   }
 
   /** The keys of `issuer`, whose metadata is looked up at first use. Throws ConfigError. */
-  static forIssuer(issuer: string, options: JwksOptions & { readonly allowHttp?: boolean | undefined } = {}): JwksSource {
+  static forIssuer(
+    issuer: string,
+    options: JwksOptions & { readonly allowHttp?: boolean | undefined } = {},
+  ): JwksSource {
     return new JwksSource(Discovery.of(issuer, { allowHttp: options.allowHttp }), options);
   }
 

@@ -52,8 +52,9 @@ export interface IssuerOptions extends ValidatorOptions, JwksOptions {
  * at each time. The verdict is the same either way, so the price is memory: the claims of recent tokens, personal ones
  * included, stay in this process.
  *
- * `jwks` is the source of the one issuer's keys, or by issuer the source of each. Tokens that are bound to a certificate
- * are taken by `validateRequest` when it is told the certificate; with `dpop` so are those that are bound to a key.
+ * `jwks` is the source of the one issuer's keys, or by issuer the source of each. Tokens that are bound to a
+ * certificate are taken by `validateRequest` when it is told the certificate; with `dpop` so are those that are bound to
+ * a key.
  */
 export class TokenValidator {
   readonly #sources: ReadonlyMap<string, JwksSource>;

@@ -1,78 +1,13 @@
-/** Tokens that are bound to a key: from an authority to an API, both on loopback. */
+/** The client of tokens that are bound to a key, with an authority and an API on loopback. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { inspect } from "node:util";
 import { calculateJwkThumbprint, decodeJwt, EmbeddedJWK, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import type { JWK } from "jose";
 import * as tillit from "../src/index.js";
-import { Issuing, keysOf, ManualClock, serving } from "./support.js";
-
-const API = "https://api.example.no/";
-const SIGNER = tillit.fromCallable("ES256", "k", () => new Uint8Array(64));
-
-/** An authority that binds tokens to keys, which jose reads from the proofs. */
-class Binding {
-  readonly forms: URLSearchParams[] = [];
-  readonly proofs: string[] = [];
-  readonly clock = new ManualClock();
-  nonce = "";
-  kind = "DPoP";
-  issuer = "";
-
-  constructor(readonly issuing: Issuing) {}
-
-  static async start(context: TestContext): Promise<Binding> {
-    const made = new Binding(await Issuing.start());
-    made.issuer = await serving(context, (request, response) => void made.answer(request, response));
-    return made;
-  }
-
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.forms.push(new URLSearchParams(await text(request)));
-    const proof = String(request.headers["dpop"]);
-    this.proofs.push(proof);
-    const told = (status: number, body: object) =>
-      response.writeHead(status, this.nonce ? { "DPoP-Nonce": this.nonce } : {}).end(JSON.stringify(body));
-    const options = { typ: "dpop+jwt", algorithms: ["ES256"], currentDate: new Date(this.clock.now * 1000) };
-    const verified = await jwtVerify(proof, EmbeddedJWK, options).catch(() => undefined);
-    if (verified === undefined) return void told(400, { error: "invalid_dpop_proof" });
-    const { payload, protectedHeader } = verified;
-    assert.deepEqual([payload["htm"], payload["htu"]], ["POST", `${this.issuer}token`]);
-    if (this.nonce && payload["nonce"] !== this.nonce) return void told(400, { error: "use_dpop_nonce" });
-    const jkt = await calculateJwkThumbprint(protectedHeader.jwk as JWK);
-    const more = { cnf: { jkt }, jti: `token ${this.forms.length}` };
-    const token = await this.issuing.token(this.issuer, API, more);
-    told(200, { access_token: token, token_type: this.kind, expires_in: 600 });
-  }
-
-  client(config: Partial<tillit.ClientConfig> = {}, options: tillit.ClientOptions = {}): tillit.TokenClient {
-    const authority = new tillit.Authority(this.issuer, { tokenEndpoint: `${this.issuer}token` });
-    const settings = { authority, clientId: "c", signer: SIGNER, defaultScopes: ["x:read"], dpop: true, ...config };
-    return new tillit.TokenClient(settings, { clock: this.clock, ...options });
-  }
-
-  validator(dpop: tillit.DpopVerifier): tillit.TokenValidator {
-    const keys = keysOf({ keys: [this.issuing.jwk] }, this.clock);
-    return new tillit.TokenValidator(new tillit.Policy(this.issuer, API), keys, { clock: this.clock, dpop });
-  }
-}
-
-/** An API for such tokens, and the statuses that it answered with. */
-async function api(context: TestContext, binding: Binding, options: tillit.DpopOptions = {}) {
-  const statuses: number[] = [];
-  let guard: ReturnType<typeof tillit.bearerMiddleware> | undefined;
-  const url = await serving(context, (request: tillit.AuthorizedRequest, response) => {
-    response.on("finish", () => statuses.push(response.statusCode));
-    void guard?.(request, response, () => response.end(request.accessToken?.jti));
-  });
-  guard = tillit.bearerMiddleware(binding.validator(new tillit.DpopVerifier(url, options)));
-  return { url, statuses };
-}
+import { API, api, Binding } from "./binding.js";
 
 test("a bound token is got and served, and nobody else can use it", async (context) => {
   const binding = await Binding.start(context);
@@ -126,6 +61,25 @@ test("an authority that asks for nonce after nonce is not asked for ever", async
   assert.equal(binding.proofs.length, 2);
 });
 
+test("who asks for a nonce and gives none is asked once", async (context) => {
+  const binding = await Binding.start(context);
+  binding.nonce = "wanted";
+  const silent = async (url: string, init: RequestInit) => {
+    const { status, body } = await fetch(url, init);
+    return new Response(body, { status });
+  };
+  await assert.rejects(binding.client({}, { fetch: silent }).get(), { code: "use_dpop_nonce" });
+  assert.equal(binding.proofs.length, 1);
+  let asked = 0;
+  const refusing = () => {
+    asked += 1;
+    const headers = { "WWW-Authenticate": 'DPoP error="use_dpop_nonce"' };
+    return Promise.resolve(new Response(null, { status: 401, headers }));
+  };
+  assert.equal((await tillit.dpopFetch(binding.client(), "x:read", refusing)(API)).status, 401);
+  assert.equal(asked, 1);
+});
+
 test("a bearer token in answer to a proof is refused, unless it may be one", async (context) => {
   const binding = await Binding.start(context);
   binding.kind = "Bearer";
@@ -171,32 +125,6 @@ test("an API that refuses a token is shown a new one, once, and a stream is neve
   assert.deepEqual(sent, ["manual young", "manual old", "manual old", "manual stream", "manual in a request"]);
   assert.equal(binding.forms.length, 2);
   assert.throws(() => tillit.dpopFetch(binding.client({ dpop: false })), tillit.ConfigError);
-});
-
-test("where proof is required, a token that is not bound is refused", async (context) => {
-  const binding = await Binding.start(context);
-  const plain = await binding.issuing.token(binding.issuer, API);
-  const presented = new tillit.Presented("Bearer", plain);
-  const taken = binding.validator(new tillit.DpopVerifier(API));
-  assert.equal((await taken.validateRequest(presented)).clientId, "c");
-  const strict = binding.validator(new tillit.DpopVerifier(API, { required: true }));
-  await assert.rejects(strict.validateRequest(presented), tillit.InvalidToken);
-  assert.equal((await strict.validate(plain)).clientId, "c");
-});
-
-test("a proof is checked by path alone, behind a proxy that takes a part of it away", async (context) => {
-  const binding = await Binding.start(context);
-  const client = binding.client();
-  const prover = client.prover as tillit.Prover;
-  const token = await client.get();
-  const memory: tillit.ProofMemory = { firstUse: () => Promise.resolve(true) };
-  const verifier = new tillit.DpopVerifier(["https://api.example.no/v1/", API], { memory });
-  const handler = tillit.protect(binding.validator(verifier), {}, () => new Response());
-  const headers = await prover.headers("GET", `${API}v1/things`, token);
-  assert.equal((await handler(new Request("http://10.0.0.1:8080/things?x", { headers }))).status, 200);
-  assert.equal((await handler(new Request("https://api.example.no/other", { headers }))).status, 401);
-  const elsewhere = await prover.headers("GET", "https://evil.example.no/things", token);
-  assert.equal((await handler(new Request("https://evil.example.no/things", { headers: elsewhere }))).status, 401);
 });
 
 test("a key comes new, as JWK and as PEM, and is shown by nothing", async () => {

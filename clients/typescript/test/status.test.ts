@@ -47,7 +47,7 @@ test("a token that was good is refused once its list says so", async (context) =
   assert.equal(await verdictOf(validator.validate(token)), "invalid_token");
 });
 
-test("an old list stands in for a while, with rests between the requests, and then the answer is 503", async (context) => {
+test("an old list stands in for a while, with rests between requests, and then the answer is 503", async (context) => {
   const { clock, state, validator, named } = await setup(context, { maxStale: 100, cooldown: 20 });
   const token = await named(0);
   await validator.validate(token);
@@ -79,6 +79,26 @@ test("an old list is not believed beyond its own end", async (context) => {
   assert.equal(await verdictOf(validator.validate(token)), "temporarily_unavailable");
 });
 
+test("a list is not believed beyond its own end, were its ttl longer, and asked for again", async (context) => {
+  const { issuing, clock, state, uri, validator, named } = await setup(context);
+  state.list = await issuing.statusList(uri, Uint8Array.of(0), { exp: NOW + 20 });
+  const token = await named(0);
+  await validator.validate(token);
+  state.list = await issuing.statusList(uri, Uint8Array.of(1), { iat: NOW + 20 });
+  clock.now += 20;
+  assert.equal(await verdictOf(validator.validate(token)), "invalid_token");
+});
+
+test("no more lists are kept than there is room for", async (context) => {
+  const { issuing, state, uri, lists } = await setup(context, { capacity: 1 });
+  const look = async (address: string) => {
+    state.list = await issuing.statusList(address, Uint8Array.of(0));
+    return lists.status({ uri: address, index: 0 });
+  };
+  for (const address of [uri, uri, `${uri}2`, uri]) assert.equal(await look(address), "valid");
+  assert.equal(state.asked.length, 3);
+});
+
 test("a list of a mebibyte is read, and of a larger one no more is inflated", async (context) => {
   const { issuing, clock, state, uri, lists } = await setup(context);
   state.list = await issuing.statusList(uri, new Uint8Array(1024 * 1024));
@@ -89,12 +109,14 @@ test("a list of a mebibyte is read, and of a larger one no more is inflated", as
 });
 
 test("nobody is asked at another address than the issuer's", async (context) => {
-  const { state, validator, named, uri } = await setup(context);
+  const asked: string[] = [];
+  const fetch = (url: string) => Promise.resolve((asked.push(url), new Response()));
+  const { validator, named, uri } = await setup(context, { fetch });
   const elsewhere = [uri.replace("127.0.0.1", "localhost"), uri.replace(/:\d+\//, ":1/"), uri.replace("http", "https")];
   for (const address of [...elsewhere, "file:///etc/passwd"]) {
     assert.equal(await verdictOf(validator.validate(await named(0, address))), "temporarily_unavailable");
   }
-  assert.deepEqual(state.asked, []);
+  assert.deepEqual(asked, []);
 });
 
 test("tokens of an issuer whose lists are not known are refused if they name one", async (context) => {
