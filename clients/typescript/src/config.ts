@@ -11,6 +11,10 @@ import { TokenRequest } from "./token-request.js";
 export const MAX_LIFETIME = 120;
 const PREFIX = "TILLIT_";
 const FALLBACK_PREFIX = "MASKINPORTEN_";
+const ENVIRONMENTS: ReadonlyMap<string, string> = new Map([
+  ["prod", "https://maskinporten.no/"],
+  ["test", "https://test.maskinporten.no/"],
+]);
 const TRUE = ["1", "true", "yes"];
 const FALSE = ["0", "false", "no"];
 
@@ -55,9 +59,11 @@ export function checkConfig(config: ClientConfig): Authority | Discovery {
  * The settings in `environment`, under `prefix`; without one, `TILLIT_`, else `MASKINPORTEN_`, never mixed.
  *
  * `CLIENT_ID`; one of `CLIENT_JWK`, `PRIVATE_KEY` and `PRIVATE_KEY_PATH`, each in any form `fromText` reads, with
- * `KID` where the key does not bear it; one of `WELL_KNOWN_URL`, `ISSUER`, and `ISSUER` with `TOKEN_ENDPOINT`;
+ * `KID` where the key does not bear it; one of `WELL_KNOWN_URL`, `ISSUER`, `ISSUER` with `TOKEN_ENDPOINT`, and
+ * `ENVIRONMENT` (`prod` or `test` of Maskinporten);
  * optionally `SCOPES`, `CONSUMER_ORG`, `RESOURCE`, `JWKS_URI` and `ALLOW_HTTP`; `DPOP` at `true` for a key to bind
- * tokens to, which the client makes for itself.
+ * tokens to, which the client makes for itself. With `ENABLED` at `false` nothing else is read, and ConfigError says
+ * that it is off.
  *
  * @throws ConfigError with all faults at once, naming variables and never values
  */
@@ -78,30 +84,35 @@ export function configFromEnv(
       return undefined;
     }
   };
+  if (tried("ENABLED", () => flagOf(get("ENABLED") ?? "true")) === false) {
+    throw new ConfigError(`${family}ENABLED is false: no client is to be made from these settings`);
+  }
   const clientId = get("CLIENT_ID");
   if (clientId === undefined) faults.push(`${family}CLIENT_ID is not set`);
   const signer = signerOf(get, tried, faults, family);
-  const authority = tried("*", () => authorityOf(get, family));
+  const allowHttp = tried("ALLOW_HTTP", () => flagOf(get("ALLOW_HTTP"))) ?? false;
+  const authority = tried("*", () => authorityOf(get, family, allowHttp));
   const dpop = tried("DPOP", () => flagOf(get("DPOP")));
   if (faults.length || clientId === undefined || signer === undefined || authority === undefined) {
     throw new ConfigError(faults.join("; "));
   }
-  const defaultScopes = get("SCOPES")?.split(/\s+/);
+  const defaultScopes = (get("SCOPES") ?? get("SCOPE"))?.split(/\s+/);
   const [consumerOrg, resource] = [get("CONSUMER_ORG"), get("RESOURCE")];
   return { authority, clientId, signer, defaultScopes, consumerOrg, resource, dpop };
 }
 
+/** Throws ConfigError for what is neither true nor false: taken for false, it would be a surprise. */
 function flagOf(text: string | undefined): boolean {
   const value = (text ?? "false").toLowerCase();
   if (TRUE.includes(value)) return true;
   if (FALSE.includes(value)) return false;
-  throw new ConfigError("it must be true or false");
+  throw new ConfigError("must be true or false");
 }
 
 function own(environment: Readonly<Record<string, string | undefined>>, prefix: string): boolean {
   const names = ["CLIENT_ID", "CLIENT_JWK", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "ISSUER", "WELL_KNOWN_URL", "KID"];
-  const more = ["SCOPES", "CONSUMER_ORG", "RESOURCE", "TOKEN_ENDPOINT", "JWKS_URI", "ALLOW_HTTP", "DPOP"];
-  return [...names, ...more].some((name) => environment[prefix + name]);
+  const more = ["SCOPES", "SCOPE", "CONSUMER_ORG", "RESOURCE", "TOKEN_ENDPOINT", "JWKS_URI", "ALLOW_HTTP"];
+  return [...names, ...more, "ENVIRONMENT", "DPOP", "ENABLED"].some((name) => environment[prefix + name]);
 }
 
 type Get = (name: string) => string | undefined;
@@ -116,14 +127,21 @@ function signerOf(get: Get, tried: Tried, faults: string[], family: string): Sig
   return undefined;
 }
 
-function authorityOf(get: Get, family: string): Authority | Discovery {
-  const [issuer, address] = [get("ISSUER"), get("WELL_KNOWN_URL")];
-  const allowHttp = TRUE.includes((get("ALLOW_HTTP") ?? "").toLowerCase());
+function authorityOf(get: Get, family: string, allowHttp: boolean): Authority | Discovery {
+  const address = get("WELL_KNOWN_URL");
+  const issuer = get("ISSUER") ?? (address === undefined ? environmentOf(get("ENVIRONMENT")) : undefined);
   const endpoints = { tokenEndpoint: get("TOKEN_ENDPOINT"), jwksUri: get("JWKS_URI"), allowHttp };
   if (issuer && endpoints.tokenEndpoint) return new Authority(issuer, endpoints);
   if (issuer && address) return new Discovery(address, [issuer], endpoints);
   if (issuer) return Discovery.of(issuer, endpoints);
   if (address) return Discovery.at(address, endpoints);
   // A token endpoint alone says where to send, not to whom: whoever runs it could forward the assertion.
-  throw new ConfigError(`${family}WELL_KNOWN_URL or ${family}ISSUER is not set`);
+  throw new ConfigError(`${family}WELL_KNOWN_URL, ${family}ISSUER or ENVIRONMENT is not set`);
+}
+
+function environmentOf(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const issuer = ENVIRONMENTS.get(name.toLowerCase());
+  if (issuer === undefined) throw new ConfigError(`ENVIRONMENT must be one of ${[...ENVIRONMENTS.keys()].join(", ")}`);
+  return issuer;
 }

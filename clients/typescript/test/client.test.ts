@@ -173,9 +173,23 @@ test("settings are read from one family of names, and faults name variables and 
   assert.deepEqual(tillit.configFromEnv(undefined, environment).defaultScopes, ["a", "b"]);
   const mixed = { ...environment, TILLIT_CLIENT_ID: "c", TILLIT_CLIENT_JWK: "very-secret" };
   assert.throws(() => tillit.configFromEnv(undefined, mixed), (error: Error) => {
-    assert.match(error.message, /TILLIT_CLIENT_JWK: .*; TILLIT_\*: .*TILLIT_ISSUER is not set/);
+    assert.match(error.message, /TILLIT_CLIENT_JWK: .*; TILLIT_\*: .*TILLIT_ISSUER or ENVIRONMENT is not set/);
     return !error.message.includes("very-secret");
   });
+});
+
+test("an environment of Maskinporten has a name, and a client can be switched off", () => {
+  const settings = { TILLIT_CLIENT_ID: "c", TILLIT_CLIENT_JWK: JSON.stringify(JWK), TILLIT_SCOPE: "x:read" };
+  const read = (more: Record<string, string>) => tillit.configFromEnv(undefined, { ...settings, ...more });
+  const found = read({ TILLIT_ENVIRONMENT: "test", TILLIT_ENABLED: "true" });
+  assert.deepEqual((found.authority as tillit.Discovery).issuers, ["https://test.maskinporten.no/"]);
+  assert.deepEqual(found.defaultScopes, ["x:read"]);
+  const named = read({ TILLIT_ENVIRONMENT: "staging", TILLIT_ISSUER: ISSUER });
+  assert.deepEqual((named.authority as tillit.Discovery).issuers, [ISSUER]);
+  assert.throws(() => read({ TILLIT_ENVIRONMENT: "staging" }), /ENVIRONMENT must be one of prod, test/);
+  assert.throws(() => tillit.configFromEnv(undefined, { TILLIT_ENABLED: "no" }), /TILLIT_ENABLED is false/);
+  assert.throws(() => read({ TILLIT_ISSUER: ISSUER, TILLIT_ENABLED: "off" }), /TILLIT_ENABLED: must be true or false/);
+  assert.throws(() => read({ TILLIT_ISSUER: ISSUER, TILLIT_ALLOW_HTTP: "on" }), /TILLIT_ALLOW_HTTP: must be true or false/);
 });
 
 test("keys come as JWK, PEM and base64, and a function signs for a key nobody can read", async () => {

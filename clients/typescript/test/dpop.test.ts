@@ -158,5 +158,5 @@ test("the setting for a key is true or false", async () => {
   const settings = { TILLIT_CLIENT_ID: "c", TILLIT_CLIENT_JWK: key, TILLIT_ISSUER: "https://authority.example.no/" };
   const read = (TILLIT_DPOP: string) => tillit.configFromEnv(undefined, { ...settings, TILLIT_DPOP }).dpop;
   assert.deepEqual(["true", "1", "no", ""].map(read), [true, true, false, false]);
-  assert.throws(() => read("on"), { message: "TILLIT_DPOP: it must be true or false" });
+  assert.throws(() => read("on"), { message: "TILLIT_DPOP: must be true or false" });
 });
