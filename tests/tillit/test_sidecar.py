@@ -203,6 +203,17 @@ def test_introspection_always_answers(place: Place) -> None:
     assert place.post("/api/v1/introspect", ask).status_code == 400
 
 
+def test_a_token_whose_delegation_has_ended_is_good_no_more(place: Place) -> None:
+    """Introspection and the answer to a proxy look at the status list that the token names."""
+    place.authority.grant("x:delegated", "974760673")
+    delegation = place.authority.delegate("974760673", place.client.org, "x:delegated")
+    token = place.token(target="x:delegated", consumer_org="974760673").json()["access_token"]
+    place.authority.revoke_delegation(delegation)
+    told = place.post("/api/v1/introspect", {"identity_provider": "maskinporten", "token": token}).json()
+    assert (told["active"], "invalid" in told["error"]) == (False, True)
+    assert place.get("/auth?scope=x%3Adelegated", authorization=f"Bearer {token}").status_code == 401
+
+
 def test_a_proxy_is_told_whom_to_let_in(place: Place) -> None:
     """204 with the parties, 403 for a scope that is missing, 401 with a challenge for everything else."""
     bearer = f"Bearer {place.token().json()['access_token']}"

@@ -20,6 +20,7 @@ from tillit.jose.algorithms import PublicKey
 from tillit.jose.compact import UnverifiedJwt, read_compact
 from tillit.jose.encoding import MalformedJose
 from tillit.jwks import JwksSource
+from tillit.route import Route
 from tillit.transport import AsyncTransport, Transport, Unreachable
 
 _ACCEPT: Final = {"Accept": f"application/{STATUS_LIST_TYPE}"}
@@ -42,7 +43,8 @@ class StatusLists:
     A list is fetched once by however many ask, and asked for again when its `ttl` is over; it is never believed beyond
     its own end. Up to `capacity` lists are kept. `within` bounds a fetch, in seconds. While a list cannot be fetched
     anew, the one there is stands in for up to `max_stale` seconds more. Either way another fetch waits for `cooldown`
-    seconds, so that an authority that does not answer holds up one request, and not all.
+    seconds, so that an authority that does not answer holds up one request, and not all. `route` holds where no HTTP
+    client is given.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a setting
@@ -57,12 +59,14 @@ class StatusLists:
         within: float = 5.0,
         max_stale: float = 0.0,
         cooldown: float = 5.0,
+        route: Route | None = None,
     ) -> None:
         if capacity < 1 or within <= 0 or max_stale < 0 or cooldown < 0:
             raise ConfigError("capacity must be at least 1, within positive, max_stale and cooldown not negative")
         self._issuer = issuer
         self._jwks = jwks
-        self._transport, self._async_transport = Transport(http), AsyncTransport(async_http)
+        route = route or Route()
+        self._transport, self._async_transport = Transport(http, route), AsyncTransport(async_http, route)
         self._clock: Clock = clock or SystemClock()
         self._capacity = capacity
         self._within = within

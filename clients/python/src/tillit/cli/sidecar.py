@@ -37,11 +37,15 @@ def _serve(config: ClientConfig, host: str, port: int, audience: str | None, hos
         from tillit.aio import AsyncTokenClient  # noqa: PLC0415
         from tillit.jwks import JwksSource  # noqa: PLC0415
         from tillit.sidecar import Judge, sidecar_app  # noqa: PLC0415
+        from tillit.status_check import StatusCheck  # noqa: PLC0415
+        from tillit.status_lists import StatusLists  # noqa: PLC0415
     except ImportError:
         raise ConfigError("tillit sidecar needs the extra `sidecar`: install tillit[sidecar]") from None
     where = config.where
     issuers = where.issuers if isinstance(where, Discovery) else (where.issuer,)
-    judge = Judge(issuers, JwksSource(where, route=config.route), audience)
+    keys = JwksSource(where, route=config.route)
+    lists = {issuer: StatusLists(issuer, keys, route=config.route) for issuer in issuers}
+    judge = Judge(issuers, keys, audience, status=StatusCheck(lists))
     app = sidecar_app(AsyncTokenClient(config), judge, hosts=hosts)
     note(f"Tokens of {config.client_id} at http://{host}:{port}/api/v1/token")
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)

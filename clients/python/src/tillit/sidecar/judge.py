@@ -11,6 +11,7 @@ from tillit.core.requirements import AllOf
 from tillit.jose.encoding import MalformedJose
 from tillit.jose.unverified import unverified_audience
 from tillit.jwks import JwksSource
+from tillit.status_check import StatusCheck
 from tillit.validator import TokenValidator
 
 
@@ -18,10 +19,19 @@ class Judge:
     """Validates tokens of one authority, by every spelling of its issuer, for an audience or for whomever they name.
 
     Where no `audience` is given, signature, issuer and times are vouched for, and whoever asks must look at `aud`.
+    With `status` tokens are looked up in the status lists that they name.
     """
 
-    def __init__(self, issuers: Sequence[str], keys: JwksSource, audience: str | None = None) -> None:
+    def __init__(
+        self,
+        issuers: Sequence[str],
+        keys: JwksSource,
+        audience: str | None = None,
+        *,
+        status: StatusCheck | None = None,
+    ) -> None:
         self._keys = dict.fromkeys(issuers, keys)
+        self._status = status
         self._validator = self._for(audience) if audience is not None else None
 
     async def judge(self, token: str, scopes: Sequence[str] = (), audience: str | None = None) -> AccessToken:
@@ -41,4 +51,6 @@ class Judge:
         return self._for(*named)
 
     def _for(self, *audience: str) -> TokenValidator:
-        return TokenValidator(Policy(self._keys, audience or NO_AUDIENCE), self._keys, cache_size=0)
+        return TokenValidator(
+            Policy(self._keys, audience or NO_AUDIENCE), self._keys, cache_size=0, status=self._status
+        )
