@@ -7,7 +7,8 @@ import type { Clock } from "./clock.js";
 import { checkConfig } from "./config.js";
 import type { ClientConfig } from "./config.js";
 import { DpopKey, GrantProofs } from "./dpop.js";
-import { ConfigError, Unavailable } from "./errors.js";
+import { ConfigError, Rejected, Unavailable } from "./errors.js";
+import { correction } from "./hints.js";
 import { MAX_RESPONSE, readReply } from "./response.js";
 import type { Grant } from "./response.js";
 import { cacheKey } from "./token-request.js";
@@ -15,9 +16,17 @@ import type { TokenRequest } from "./token-request.js";
 import { fetchMetadata, send, Unreachable } from "./transport.js";
 import type { Fetch, Reply } from "./transport.js";
 
+const SAME_CLOCK = 3;
+
 /** A grant and when it was asked for, in seconds on both clocks. */
 export interface Granted {
   readonly grant: Grant;
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+interface Answered {
+  readonly reply: Reply;
   readonly monotonic: number;
   readonly wall: number;
 }
@@ -30,6 +39,7 @@ export class Grants {
   readonly #fetch: Fetch | undefined;
   readonly #address: string;
   #where: Authority | Discovery;
+  #correction = 0;
 
   /** @throws ConfigError */
   constructor(config: ClientConfig, clock: Clock, fetch: Fetch | undefined) {
@@ -66,8 +76,27 @@ export class Grants {
     const exchange = () => this.#exchange(issuer, tokenEndpoint, request, within);
     let last = await exchange();
     if (this.proofs.again(tokenEndpoint, last.reply)) last = await exchange();
-    const { reply, ...started } = last;
+    try {
+      return this.#read(last, request);
+    } catch (error) {
+      if (!(error instanceof Rejected) || !this.#corrected(error)) throw error;
+    }
+    return this.#read(await exchange(), request);
+  }
+
+  #read({ reply, ...started }: Answered, request: TokenRequest): Granted {
     return { grant: readReply(reply, request, this.#clock.time(), this.proofs.kinds), ...started };
+  }
+
+  /** Whether the authority's clock explains the refusal, and the next assertion is made by that clock. */
+  #corrected(error: Rejected): boolean {
+    const found = correction(error.mpCode, error.description, error.skew);
+    // What is already made by that clock would be refused again.
+    if (found === undefined || Math.abs(found - this.#correction) < SAME_CLOCK) return false;
+    this.#correction = found;
+    const off = `this machine's clock is ${found.toFixed(0)} s off the authority's; assertions follow the latter`;
+    process.emitWarning(off, "TillitWarning");
+    return true;
   }
 
   /** One request, with an assertion and a proof of its own: what was sent before is a replay (RFC 7523 section 3). */
@@ -76,8 +105,8 @@ export class Grants {
     url: string,
     request: TokenRequest,
     within: number,
-  ): Promise<{ reply: Reply; monotonic: number; wall: number }> {
-    const form = await signedForm(this.#config, issuer, request, this.#clock.time());
+  ): Promise<Answered> {
+    const form = await signedForm(this.#config, issuer, request, this.#clock.time() + this.#correction);
     const headers = await this.proofs.headers(url);
     const [monotonic, wall] = [this.#clock.monotonic(), this.#clock.time()];
     try {

@@ -63,6 +63,8 @@ const BY_PHRASE: readonly (readonly [string, string])[] = [
   ["too long lifetime", "Shorten the life of the assertion."],
 ];
 const NOTABLE_SKEW = 5;
+const MOST_SKEW = 900;
+const OF_TIME: readonly unknown[] = ["MP-130", "AS-131", "AS-133"];
 
 /** A sentence on what to do, if one is known. `skew` is how many seconds the authority's clock is ahead of ours. */
 export function hintFor(mpCode: string | undefined, description: string, skew: number | undefined): string | undefined {
@@ -73,4 +75,19 @@ export function hintFor(mpCode: string | undefined, description: string, skew: n
   const direction = skew > 0 ? "behind" : "ahead of";
   const clock = `This machine's clock is ${Math.abs(skew).toFixed(0)} s ${direction} the authority's.`;
   return hint === undefined ? clock : `${hint} ${clock}`;
+}
+
+/**
+ * Seconds to add to our clock after a refusal for time; undefined if that is no remedy.
+ *
+ * A correction is bounded, because whoever answers could otherwise have assertions made for any time.
+ */
+export function correction(
+  mpCode: string | undefined,
+  description: string,
+  skew: number | undefined,
+): number | undefined {
+  const ofTime = OF_TIME.includes(mpCode) || description.toLowerCase().includes("issue time");
+  const notable = skew !== undefined && Math.abs(skew) >= NOTABLE_SKEW && Math.abs(skew) <= MOST_SKEW;
+  return ofTime && notable ? skew : undefined;
 }

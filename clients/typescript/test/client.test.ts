@@ -152,6 +152,23 @@ test("clients that share a store ask once, and a store that fails costs no token
   assert.equal(stub.assertions.length, 2);
 });
 
+test("a refusal for time is followed by an assertion of the authority's time, within bounds", async () => {
+  const dated = (ahead: number) => () =>
+    refusal(400, "MP-130: time", { Date: new Date((1_800_000_000 + ahead) * 1000).toUTCString() })();
+  const issuedAt = (stub: Stub) => stub.assertions.map((assertion) => (decodeJwt(assertion).iat ?? 0) - 1_800_000_000);
+  const stub = new Stub([dated(200), good]);
+  await stub.client().get();
+  assert.deepEqual(issuedAt(stub), [0, 200]);
+  const stubborn = new Stub([dated(-60)]);
+  await assert.rejects(stubborn.client().get(), { mpCode: "MP-130" });
+  assert.deepEqual(issuedAt(stubborn), [0, -60]);
+  for (const ahead of [4, 901]) {
+    const other = new Stub([dated(ahead)]);
+    await assert.rejects(other.client().get(), { mpCode: "MP-130" });
+    assert.deepEqual(issuedAt(other), [0]);
+  }
+});
+
 test("a caller's deadline ends its wait and not the fetch", async () => {
   const stub = new Stub();
   const client = stub.client();
