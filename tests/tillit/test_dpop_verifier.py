@@ -67,6 +67,16 @@ def test_host_of_the_request_is_not_believed() -> None:
     verifier.verify(Presented("DPoP", "t", "GET", "http://inside/people?a=b", (good,)), key.thumbprint, NOW)
 
 
+@pytest.mark.parametrize("target", [".evil.example/people", ":8443/people", "people", "*"])
+def test_a_target_that_is_no_path_does_not_lengthen_the_host(target: str) -> None:
+    """A server may hand on whatever stood in the request line; with it no proof for another host becomes one for us."""
+    key, verifier = DpopKey.generate(), DpopVerifier("https://api.example.no")
+    address = f"https://api.example.no{target}"
+    proof = key.proof("GET", address if target != "*" else URL, now=NOW, token="t")
+    with pytest.raises(InvalidProof, match="cannot be told"):
+        verifier.verify(Presented("DPoP", "t", "GET", target, (proof,)), key.thumbprint, NOW)
+
+
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 20)), max_size=60), st.integers(1, 8))
 def test_memory_never_takes_a_proof_twice(uses: list[tuple[int, int]], capacity: int) -> None:
     """However full it is and whatever comes in which order, nothing is new twice, and no more is kept than it may."""

@@ -36,6 +36,9 @@ def normal_path(path: str) -> str:
     """`path` as `normal_htu` spells it. Raises NotAnAddress."""
     if not _PATH.match(path):
         raise NotAnAddress("the path holds a character that must be escaped")
+    # Behind an origin anything else would lengthen the host, or give it a port.
+    if path and not path.startswith("/"):
+        raise NotAnAddress("the path does not begin with a slash")
     spelt = _ESCAPE.sub(_escape, path) if "%" in path else path
     return _without_dots(spelt) if "/." in spelt else spelt or "/"
 
