@@ -19,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.servers import free_port
+from tests.support.typescript import build, node
 from tests.tillit.by_hand import number, public_jwk
 from tests.tillit.conftest import Keys
 from tillit import (
@@ -193,6 +194,24 @@ def test_api_is_called_from_an_event_loop(peer: Peer, api: Api) -> None:
 
     assert asyncio.run(main()) == [200] * 20
     assert len(api.answers) <= 40
+
+
+def test_api_is_called_from_typescript(peer: Peer, api: Api) -> None:
+    """The client in TypeScript gets a token of the provider bound, and both libraries' verifiers take its proofs."""
+    build()
+    environ = {
+        "TILLIT_CLIENT_ID": "client-1",
+        "TILLIT_PRIVATE_KEY": peer.keys.pem(peer.keys.ed25519),
+        "TILLIT_KID": "k1",
+        "TILLIT_ISSUER": peer.issuer,
+        "TILLIT_TOKEN_ENDPOINT": f"{peer.issuer}/token",
+        "TILLIT_SCOPES": SCOPE,
+        "TILLIT_DPOP": "true",
+    }
+    task = {"url": api.url, "issuer": peer.issuer, "jwks": f"{peer.issuer}/jwks", "audience": AUDIENCE}
+    result = json.loads(node("test/peer.mjs", told=json.dumps(task), environ=environ).stdout)
+    assert result == {"statuses": [200, 200, 200], "bound": True}
+    assert api.answers == [401, 200, 200, 200]
 
 
 def test_stolen_token_is_worth_nothing(peer: Peer, api: Api) -> None:
