@@ -202,6 +202,26 @@ def test_nothing_is_served_while_the_server_is_away(
         assert call(request()).status == 200
 
 
+def test_one_request_finds_out_whether_the_server_is_back(clock: ManualClock) -> None:
+    """While it waits, the others are refused at once instead of waiting with it."""
+    asked: list[str] = []
+
+    class Away(redis.Redis):
+        def set(self, name: Any, *_arguments: Any, **_options: Any) -> Any:
+            asked.append(name)
+            if len(asked) == 2:
+                with pytest.raises(ProofsUnavailable, match="a moment ago"):
+                    memory.first_use(next(DIGESTS), NOW, NOW, NOW - 70)
+            raise redis.TimeoutError
+
+    memory = RedisProofs(Away(), clock=clock)
+    for _ in range(2):
+        with pytest.raises(ProofsUnavailable, match="TimeoutError"):
+            memory.first_use(next(DIGESTS), NOW, NOW, NOW - 70)
+        clock.advance(1)
+    assert len(asked) == 2
+
+
 def test_what_the_server_says_of_itself_is_told_to_the_log_alone() -> None:
     """Neither its address nor its password stands in the message."""
     memory = RedisProofs("redis://user:hunter2@127.0.0.1:1/0")

@@ -9,19 +9,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.test import override_settings
 from rest_framework.response import Response
 
 from tests.tillit import vectors
 from tests.tillit.adapters import django_api, matrix
 from tests.tillit.adapters.apps import ADAPTERS
-from tests.tillit.adapters.calls import asgi_caller, wsgi_caller
+from tests.tillit.adapters.calls import asgi_caller, wsgi_caller, wsgi_environ
 from tests.tillit.adapters.matrix import NEEDED, Call, Case, sent
 from tests.tillit.by_hand import compact, unb64
 from tests.tillit.vector_keys import vector_keys
 from tillit import DpopKey, DpopNonces, DpopVerifier, Rule, TokenValidator
 from tillit import wsgi as tillit_wsgi
 from tillit.asgi import TokenMiddleware
+from tillit.drf import AccessTokenAuthentication, Refused
 
 API = "https://api.example.no"
 KEY = DpopKey.generate()
@@ -122,3 +124,11 @@ def test_a_proof_is_good_for_any_path_that_a_client_can_ask_for(server: str, pat
         refused = call(request(path))
         assert refused.code == "use_dpop_nonce"
         assert call(request(path, refused.headers["dpop-nonce"])).status == 200
+
+
+def test_drf_authenticates_outside_of_views_as_well() -> None:
+    """Whoever calls the authentication by hand gets the refusal, with the headers on it."""
+    asked = WSGIRequest(wsgi_environ(request("/")))
+    with django_api.application({"VALIDATOR": protected()}), pytest.raises(Refused) as caught:
+        AccessTokenAuthentication().authenticate(asked)
+    assert caught.value.more_headers["DPoP-Nonce"]

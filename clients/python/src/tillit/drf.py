@@ -124,7 +124,8 @@ def _permits(request: Any, access: Access) -> bool:
 
 def _add_headers(request: Any, headers: Mapping[str, str]) -> None:
     # What the view holds goes on its answer whichever exception handler makes that, and handlers know two headers.
-    found = getattr(request.parser_context.get("view"), "headers", None)
+    context = getattr(request, "parser_context", {})
+    found = getattr(context.get("view"), "headers", None)
     if isinstance(found, dict):
         found.update(headers)
 

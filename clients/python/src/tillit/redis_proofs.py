@@ -32,19 +32,24 @@ class RedisProofs:
         self._server = redis_server(server, "RedisProofs")
         self._prefix = prefix
         self._clock: Clock = clock or SystemClock()
-        self._rests_until = float("-inf")
+        self._rests_until: float | None = None
 
     def first_use(self, digest: bytes, issued_at: int, now: int, horizon: int) -> bool:  # noqa: ARG002 - the protocol
         """See ProofMemory. Raises ProofsUnavailable."""
         from redis import RedisError  # noqa: PLC0415 - an extra
 
-        if self._clock.monotonic() < self._rests_until:
-            raise ProofsUnavailable("the memory of DPoP proofs did not answer a moment ago")
+        if self._rests_until is not None:
+            if self._clock.monotonic() < self._rests_until:
+                raise ProofsUnavailable("the memory of DPoP proofs did not answer a moment ago")
+            # One request finds out whether the server is back, so that no others wait out their time-outs with it.
+            self._rests_until = self._clock.monotonic() + _REST
         try:
-            return self._note(self._prefix + digest.hex(), max(issued_at - horizon, 0) + 1 + _APART)
+            is_new = self._note(self._prefix + digest.hex(), max(issued_at - horizon, 0) + 1 + _APART)
         except (RedisError, OSError) as error:
             self._rests_until = self._clock.monotonic() + _REST
             raise ProofsUnavailable(f"the memory of DPoP proofs does not answer: {type(error).__name__}") from None
+        self._rests_until = None
+        return is_new
 
     async def afirst_use(self, digest: bytes, issued_at: int, now: int, horizon: int) -> bool:
         """The same in a thread, for an event loop."""
