@@ -7,12 +7,15 @@ a pool would hold nothing, and there is nothing that could be tied to an event l
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cached_property
-from typing import Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 import httpx2
 
@@ -70,6 +73,7 @@ class Transport:
         try:
             with (
                 self._borrowed(url) as client,
+                _Deadline(within) as deadline,
                 client.stream(
                     method,
                     url,
@@ -78,6 +82,8 @@ class Transport:
                     timeout=within,
                     follow_redirects=False,
                     auth=None,
+                    # A connection of the caller's may be carrying other answers too.
+                    extensions={"trace": deadline.watch} if self._client is None else {},
                 ) as response,
             ):
                 body = bytearray()
@@ -96,6 +102,39 @@ class Transport:
         else:
             with self._route.client(self._tls.verify(url)) as client:
                 yield client
+
+
+class _Deadline:
+    """Ends a connection that was opened under it once its time is over.
+
+    The time-out of a read begins anew with each byte, so that who sends a byte a second is never too late for it.
+    """
+
+    def __init__(self, within: float) -> None:
+        self._timer = threading.Timer(within, self._end)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+
+    def watch(self, event: str, found: Mapping[str, Any]) -> None:
+        """See the extension `trace` of httpx2."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = found["return_value"].get_extra_info("socket")
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                # That of the class beneath: an SSLSocket would also let go of what another thread is reading with.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def __enter__(self) -> Self:
+        with suppress(RuntimeError):  # the interpreter is shutting down and starts no more threads
+            self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
 
 
 class AsyncTransport:
