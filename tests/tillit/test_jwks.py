@@ -6,6 +6,7 @@ import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import pytest
 
 from tests.tillit.by_hand import public_jwk
@@ -145,6 +146,7 @@ def test_outage_is_survived_with_known_keys(source: JwksSource, authority: StubA
     for _ in range(23):
         clock.advance(3600)
         assert source.key("as-1", "ES256") == authority.signing_key.public_key()
+        settle(source)
     assert source.status().last_error == "metadata: HTTP 503"
     clock.advance(3600)
     with pytest.raises(KeysUnavailable) as caught:
@@ -194,6 +196,50 @@ def test_bad_answer_does_not_evict_good_keys(
     assert source.key("as-1", "ES256") == authority.signing_key.public_key()
     assert source.status().last_error
     assert "/elsewhere" not in authority.hits
+
+
+@pytest.mark.parametrize("etag", ['"\xe9"', '"' + "x" * 300 + '"', "none", '"a" "b"'])
+def test_an_entity_tag_that_cannot_be_sent_back_is_none(
+    source: JwksSource, authority: StubAuthority, clock: ManualClock, etag: str
+) -> None:
+    """Keys are fetched anew, whatever a front of the authority calls the set."""
+    body = json.dumps({"keys": authority.jwks}).encode()
+    authority.scripts["/jwk"].append(Answer(200, body, {"Content-Type": "application/json", "ETag": etag}))
+    source.key("as-1", "ES256")
+    clock.advance(301)
+    assert source.key("as-1", "ES256") == authority.signing_key.public_key()
+    assert (authority.hits["/jwk"], authority.unchanged) == (2, 0)
+
+
+def test_what_was_not_foreseen_counts_as_a_failure(clock: ManualClock) -> None:
+    """Keys stay, the ration holds, and what is told is the kind of the error alone."""
+
+    def broken(_: httpx2.Request) -> httpx2.Response:
+        raise RuntimeError("eyJ-secret")
+
+    source = JwksSource(
+        "https://authority.test/jwk", http=httpx2.Client(transport=httpx2.MockTransport(broken)), clock=clock
+    )
+    for _ in range(3):
+        with pytest.raises(KeysUnavailable):
+            source.key("as-1", "ES256")
+    assert source.status().last_error == "RuntimeError"
+
+
+def test_one_request_waits_for_a_silent_authority(
+    source: JwksSource, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """Once keys could not be fetched anew, later fetches are made behind the requests, until the keys are too old."""
+    source.key("as-1", "ES256")
+    authority.down.add("/jwk")
+    clock.advance(301)
+    source.key("as-1", "ES256")
+    assert authority.hits["/jwk"] == 2
+    clock.advance(60)
+    with authority.held():
+        assert source.key("as-1", "ES256") == authority.signing_key.public_key()
+    settle(source)
+    assert authority.hits["/jwk"] == 3
 
 
 def test_set_that_is_too_large_is_not_read(

@@ -25,6 +25,7 @@ from tillit.route import Route
 from tillit.transport import AsyncTransport, Transport, Unreachable, afetch_metadata, fetch_metadata
 
 _FLIGHT: Final = "jwks"
+_ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"\Z')
 _MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age=([0-9]{1,8})(?:[\s,]|$)", re.IGNORECASE)
 
 
@@ -166,7 +167,7 @@ class JwksSource:
                 "GET", str(self._uri), within=limits.timeout, max_bytes=limits.max_bytes, headers=self._validators()
             )
             self._file(reply)
-        except (TillitError, MalformedJose) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, asking again and again does not mend it
             self._note_failure(error)
 
     async def _afetch(self) -> None:
@@ -183,7 +184,7 @@ class JwksSource:
                 "GET", str(self._uri), within=limits.timeout, max_bytes=limits.max_bytes, headers=self._validators()
             )
             self._file(reply)
-        except (TillitError, MalformedJose) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, asking again and again does not mend it
             self._note_failure(error)
 
     def _may_fetch(self) -> bool:
@@ -202,13 +203,15 @@ class JwksSource:
             raise Unreachable(f"keys: HTTP {reply.status}")
         with self._lock:
             now, chance = self._clock.monotonic(), self._random.random()
-            self._cache.succeeded(keys, reply.headers.get("etag"), _max_age(reply.headers), now, chance)
+            self._cache.succeeded(keys, _etag(reply.headers), _max_age(reply.headers), now, chance)
 
     def _note_failure(self, error: Exception) -> None:
         if self._discovery is not None:
             self._uri = self._discovery.jwks_uri  # the authority may have moved its keys; look again next time
+        # What was not foreseen might tell anything.
+        told = str(error) if isinstance(error, TillitError | MalformedJose) else type(error).__name__
         with self._lock:
-            self._cache.failed(str(error), self._clock.monotonic())
+            self._cache.failed(told, self._clock.monotonic())
 
 
 def _uri_of(source: str | Authority | Discovery) -> str | None:
@@ -218,6 +221,12 @@ def _uri_of(source: str | Authority | Discovery) -> str | None:
     if isinstance(source, Authority) and source.jwks_uri is None:
         raise ConfigError("the authority has no jwks_uri")
     return source.jwks_uri
+
+
+def _etag(headers: Mapping[str, str]) -> str | None:
+    """The entity tag, if it can be sent back as it came (RFC 9110 section 8.8.3)."""
+    found = headers.get("etag", "")
+    return found if _ETAG.match(found) else None
 
 
 def _max_age(headers: Mapping[str, str]) -> float | None:

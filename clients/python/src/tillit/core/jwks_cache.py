@@ -80,10 +80,13 @@ class JwksCache:
         if not self.may_fetch(now):
             return Plan.ANSWER
         age = now - self.fetched_at
-        if self.keys is None or age >= self._soft_ttl:
+        if self.keys is None or age >= self.limits.hard_ttl:
+            return Plan.FETCH
+        if self.last_error is None and age >= self._soft_ttl:
             return Plan.FETCH
         if not self.keys.has(kid):
             return Plan.ANSWER if self._unknown.get(kid, now) > now else Plan.FETCH
+        # Old keys that could not be fetched anew stand in: one request waited for that, the others need not.
         return Plan.RENEW if age >= self._renew_age else Plan.ANSWER
 
     def may_fetch(self, now: float) -> bool:
