@@ -190,12 +190,30 @@ def test_old_files_are_swept(tmp_path: Path) -> None:
     """The first put of a process removes what has expired or was left by a killed one, and nothing else."""
     directory = tmp_path / "cache"
     FileStore(directory).put(KEY, b"short", 0.001)
-    (directory / "dead.tmp").touch()
-    os.utime(directory / "dead.tmp", (0, 0))
-    (directory / "live.tmp").touch()
+    dead, live = "d" * 32 + ".tmp", "1" * 32 + ".tmp"
+    others = ["github.token", "notes.tmp"]
+    for name in (dead, *others):
+        (directory / name).touch()
+        os.utime(directory / name, (0, 0))
+    (directory / live).touch()
     time.sleep(0.01)
     FileStore(directory).put(OTHER, b"x", 60)
-    assert sorted(path.name for path in directory.iterdir()) == [OTHER + ".token", "live.tmp"]
+    assert sorted(path.name for path in directory.iterdir()) == sorted([OTHER + ".token", live, *others])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no modes and no pipes")
+@pytest.mark.parametrize("what", ["a link", "a pipe", "open to others"])
+def test_what_the_store_did_not_write_is_not_read(tmp_path: Path, what: str) -> None:
+    """A link, a pipe that would never end, and a file that others may change are as good as no token."""
+    store = FileStore(tmp_path / "cache")
+    store.put(KEY, b"x", 60)
+    path = tmp_path / "cache" / f"{KEY}.token"
+    if what == "open to others":
+        path.chmod(0o606)
+    else:
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere") if what == "a link" else os.mkfifo(path)
+    assert store.get(KEY) is None
 
 
 def test_huge_file_is_a_miss(tmp_path: Path) -> None:

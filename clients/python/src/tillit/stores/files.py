@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 _KEY: Final = re.compile(r"[0-9a-f]{64}\Z")
+_TOKEN: Final = re.compile(r"[0-9a-f]{64}\.token\Z")
+_TEMPORARY: Final = re.compile(r"[0-9a-f]{32}\.tmp\Z")
+# Neither through a link nor into a pipe, which would not end. Windows has neither flag.
+_READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _MAX_BYTES: Final = 256 * 1024
 _PUTS_BETWEEN_SWEEPS: Final = 256
 # A temporary file lives for the time of one write; whoever left one an hour ago was killed.
@@ -46,12 +51,15 @@ class FileStore:
     def get(self, key: str) -> Stored | None:
         """What was put under `key`, unless its time is over. Raises OSError."""
         try:
-            with self._path(key).open("rb") as file:
+            with os.fdopen(os.open(self._path(key), _READ), "rb") as file:
+                status = os.fstat(file.fileno())
                 # The time of modification is set to the time until which the content is good.
-                fresh = os.fstat(file.fileno()).st_mtime > time.time()
+                fresh = status.st_mtime > time.time() and _is_private(status)
                 blob = file.read(_MAX_BYTES + 1) if fresh else b""
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                return None
+            raise
         return Stored(blob) if fresh and len(blob) <= _MAX_BYTES else None
 
     def put(self, key: str, blob: bytes, ttl: float) -> None:
@@ -108,12 +116,13 @@ class FileStore:
         return key if _KEY.match(key) else hashlib.sha256(key.encode()).hexdigest()
 
     def _sweep(self) -> None:
+        """Remove what is over, of the files with names that this store gives: others in the directory are not ours."""
         now = time.time()
-        for suffix, before in ((".token", now), (".tmp", now - _ABANDONED_AFTER)):
-            for path in self._directory.glob("*" + suffix):
-                with suppress(OSError):
-                    if path.stat().st_mtime < before:
-                        path.unlink()
+        for path in self._directory.iterdir():
+            before = now if _TOKEN.match(path.name) else now - _ABANDONED_AFTER
+            with suppress(OSError):
+                if (_TOKEN.match(path.name) or _TEMPORARY.match(path.name)) and path.lstat().st_mtime < before:
+                    path.unlink()
 
     def __repr__(self) -> str:
         return f"FileStore({str(self._directory)!r})"
@@ -132,6 +141,13 @@ def _require_filelock() -> None:
         import filelock  # noqa: F401, PLC0415 - an extra
     except ImportError:
         raise ConfigError("FileStore needs the extra `file`: install tillit[file]") from None
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether a file is one that this store may have written: regular, its user's own, and nobody else's to touch."""
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    return not hasattr(os, "geteuid") or (status.st_uid == os.geteuid() and not status.st_mode & 0o077)
 
 
 def _check_private(directory: Path) -> None:
