@@ -39,6 +39,8 @@ LEEWAY = 31
 CLIENT_SKEW = (-30.0, 30.0)
 API_SKEW = (-30.0, 30.0)
 LONGEST_SILENCE = 20.0
+# For how long a client takes an answer that is none of a token endpoint for the state of things.
+REMEMBERED = 5.0
 # Renewals begin 5 s apart, so that in so many seconds of calls one begins.
 REACH = LONGEST_SILENCE + 5.0
 
@@ -86,6 +88,11 @@ class Spell:
     end: float
     kind: str
 
+    @property
+    def felt_until(self) -> float:
+        """When the last client asks again that met it."""
+        return self.end + (REMEMBERED if self.kind == "front" else 0.0)
+
 
 @dataclass
 class Weather:
@@ -110,7 +117,7 @@ class Weather:
     def clear(self, now: float, since: float = 0.0) -> bool:
         """Whether three attempts would have reached the authority at any moment of the last `since` seconds."""
         return not any(
-            spell.kind != "flaky" and spell.start <= now and now - since < spell.end for spell in self.spells
+            spell.kind != "flaky" and spell.start <= now and now - since < spell.felt_until for spell in self.spells
         )
 
 
@@ -137,6 +144,10 @@ class Line(httpx2.BaseTransport):
                 return self._failed(request, served=self.attempts % 3 == 1)
         elif kind == "5xx":
             return httpx2.Response(self.dice.choice([500, 502, 503]), text="out of order", request=request)
+        elif kind == "front":
+            # Something before the authority answers, as maintenance pages, filters and wrong routes do.
+            status = self.dice.choice([200, 302, 403, 404])
+            return httpx2.Response(status, html="<html>back soon</html>", request=request)
         elif kind == "hung up":
             raise httpx2.RemoteProtocolError("hung up", request=request)
         elif kind:
@@ -226,8 +237,8 @@ class World:
         self.authority = Authority(clock=self.true, keys=self.keys)
         self.authority.add_scope(SCOPE, audience=AUDIENCE, max_age=lifetime)
         quiet = 2 * REACH
-        self.line = self._line(Weather.drawn(self.dice, ["lost", "hung up", "5xx", "flaky"], longest, quiet))
-        self.api_line = self._line(Weather.drawn(self.dice, ["lost", "5xx"], 1200.0, 120.0))
+        self.line = self._line(Weather.drawn(self.dice, ["lost", "hung up", "5xx", "front", "flaky"], longest, quiet))
+        self.api_line = self._line(Weather.drawn(self.dice, ["lost", "5xx", "front"], 1200.0, 120.0))
         self.clients = self._make_clients(clients, self.authority.add_client(SCOPE), refresh)
         self.source = JwksSource(
             self.authority.endpoints(), http=httpx2.Client(transport=self.api_line), clock=self.true

@@ -7,6 +7,7 @@ import pytest
 from tests.tillit.stub import Answer, ManualClock, StubAuthority
 from tillit import (
     ClientConfig,
+    MalformedResponse,
     MemoryStore,
     RefreshPolicy,
     Rejected,
@@ -14,6 +15,7 @@ from tillit import (
     Throttled,
     Token,
     TokenClient,
+    TokenError,
     Unavailable,
 )
 
@@ -78,6 +80,75 @@ def test_throttling_is_remembered_for_as_long_as_asked(
 
     assert client.get("a:b").value
     assert authority.hits["/token"] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "seconds"),
+    [
+        (Answer(200, b"<html>", {"Content-Type": "text/html"}), MalformedResponse, 5),
+        (Answer(404, b"no such page"), MalformedResponse, 5),
+        (Answer.error(429, "temporarily_unavailable"), Throttled, 10),
+        (Answer.error(503, "temporarily_unavailable", Retry_After="40"), Unavailable, 40),
+        (Answer.error(503, "temporarily_unavailable", Retry_After="4000"), Unavailable, 60),
+    ],
+)
+def test_an_answer_that_stands_is_not_asked_for_again(
+    config: ClientConfig, authority: StubAuthority, clock: ManualClock, answer: Answer, error: type, seconds: int
+) -> None:
+    """A page, a wrong address, a throttle and an announced pause are remembered for their time."""
+    client = TokenClient(config, clock=clock, retry=RetryPolicy(attempts=1), refresh=NO_JITTER)
+    authority.scripts["/token"].append(answer)
+    for _ in range(20):
+        with pytest.raises(error):
+            client.get("a:b")
+    assert authority.hits["/token"] == 1
+    clock.advance(seconds)
+    assert client.get("a:b").value
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, b"<html>", {"Content-Type": "text/html"}),
+        Answer(302, b"", {"Location": "https://elsewhere.example/"}),
+        Answer(403, b"blocked"),
+        Answer(404, b"no such page"),
+        Answer.error(400, "invalid_client", "no"),
+    ],
+)
+def test_whatever_is_answered_a_token_that_lasts_is_handed_out(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock, answer: Answer
+) -> None:
+    """In its margin a token stands in until it ends, also while a refusal is remembered; not for who forces."""
+    first = client.get("a:b")
+    clock.advance(545)
+    authority.scripts["/token"].extend([answer] * 3)
+    assert client.get("a:b") is first
+    assert client.get("a:b") is first
+    settle(client)
+    with pytest.raises(TokenError):
+        client.get("a:b", force=True)
+
+
+def test_in_the_margin_one_caller_waits_for_a_silent_authority(
+    client: TokenClient, authority: StubAuthority, clock: ManualClock
+) -> None:
+    """After one failure others get the old token at once, and it is renewed behind them."""
+    first = client.get("a:b")
+    clock.advance(545)
+    authority.down.add("/token")
+    assert client.get("a:b") is first
+    asked = authority.hits["/token"]
+    with authority.held():
+        clock.advance(5)
+        assert client.get("a:b") is first
+    settle(client)
+    assert authority.hits["/token"] > asked
+    authority.down.clear()
+    clock.advance(5)
+    client.get("a:b")
+    settle(client)
+    assert client.get("a:b") is not first
 
 
 def test_renewal_begins_behind_the_callers_back(

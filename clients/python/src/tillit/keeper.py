@@ -16,7 +16,7 @@ from tillit.core.response import Grant
 from tillit.core.retry import Attempts, RetryPolicy
 from tillit.core.token import Token
 from tillit.dpop import Prover
-from tillit.errors import ConfigError, Rejected, Throttled, TokenError
+from tillit.errors import ConfigError, TokenError
 from tillit.events import CacheMiss, Hook, Hooks, RefusalRemembered
 from tillit.flights import Flights
 from tillit.refusals import Refusals
@@ -52,6 +52,7 @@ class TokenKeeper(ABC):
         self._refusals = Refusals()
         self._hooks = Hooks(hooks)
         self._renewals: dict[str, float] = {}
+        self._failing: set[str] = set()
         self._random = random.SystemRandom()
         self._closed = False
         self._kept_for = self._identity()
@@ -180,16 +181,29 @@ class TokenKeeper(ABC):
         self._store.put(key, token)
         self._refusals.forget(key)
         self._renewals.pop(key, None)
+        self._failing.discard(key)
         if self._sharing is not None:
             self._sharing.settled(key)
         return token
 
     def _note_failure(self, key: str, error: TokenError, seen: Token | None) -> None:
-        if isinstance(error, Rejected) or (isinstance(error, Throttled) and error.retry_after):
-            self._refusals.remember(key, error, self._clock.monotonic())
-        if seen is not None and self._judge(seen) is not Freshness.SPENT:
-            # Nobody waits for a renewal, so nobody would hear of it.
+        self._refusals.remember(key, error, self._clock.monotonic())
+        if seen is not None and seen.expires_in() > 0:
+            while len(self._failing) >= _LOOKED_UP:
+                self._failing.pop()
+            self._failing.add(key)
+            # Whoever asks gets the old token, so nobody would hear of it.
             logger.warning("a token could not be renewed yet: %s", error)
+
+    def _will_do(self, key: str, held: Token, freshness: Freshness) -> bool:
+        """Whether callers get the token that is held; nobody waits for an authority that has just failed somebody."""
+        return freshness is not Freshness.SPENT or (key in self._failing and held.expires_in() > 0)
+
+    def _stand_in(self, error: TokenError, held: Token | None, *, force: bool) -> Token:
+        """The token that is held, while it lasts: what it is good for is the API's to say. Else raises `error`."""
+        if held is None or force or held.expires_in() <= 0 or isinstance(error, ConfigError):
+            raise error
+        return held
 
     def __reduce__(self) -> Any:
         raise TypeError("a token client is not pickled; make one in each process from the same configuration")

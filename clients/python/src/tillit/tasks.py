@@ -12,7 +12,7 @@ import stamina
 from tillit.core.refresh import Freshness
 from tillit.core.request import TokenRequest
 from tillit.core.token import Token
-from tillit.errors import Throttled, TokenError, Unavailable
+from tillit.errors import TokenError
 from tillit.keeper import TokenKeeper
 from tillit.turns import ain_turn
 
@@ -37,9 +37,10 @@ class TaskKeeper(TokenKeeper):
         held = self._store.get(key)
         if held is not None and not force:
             freshness = self._judge(held)
-            if freshness is Freshness.RENEW and self._renewal_due(key):
+            will_do = self._will_do(key, held, freshness)
+            if will_do and freshness is not Freshness.FRESH and self._renewal_due(key):
                 self._flights.alaunch(key, lambda: self._fetch(key, wanted, held))
-            if freshness is not Freshness.SPENT:
+            if will_do:
                 return held
         try:
             if not force:
@@ -47,10 +48,8 @@ class TaskKeeper(TokenKeeper):
             return await self._flights.arun(
                 key, lambda: self._fetch(key, wanted, held, deadline, force=force), self._wait(deadline)
             )
-        except (Throttled, Unavailable):
-            if held is None or force or held.expires_in() <= 0:
-                raise
-            return held
+        except TokenError as error:
+            return self._stand_in(error, held, force=force)
 
     async def headers(self, request: TokenRequest | str | Iterable[str] | None = None) -> dict[str, str]:
         """The headers that put a token on one request, for HTTP libraries that have no adapter here.

@@ -13,7 +13,7 @@ from typing import Final
 from tillit.core.request import TokenRequest
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
-from tillit.errors import Throttled, TokenError, Unavailable
+from tillit.errors import ConfigError, TokenError
 from tillit.shared import SharedTokens
 from tillit.stores.protocol import Lease
 
@@ -113,6 +113,12 @@ class Turn:
         if lease is not None:
             self._shared.give_up(lease)
 
+    def instead_of(self, error: TokenError) -> Token:
+        """The token that is not fresh, if there is one. Else raises `error`."""
+        if self.spare is None or self.spare.expires_in() <= 0 or isinstance(error, ConfigError):
+            raise error
+        return self.spare
+
     def _glance(self) -> None:
         self._find()
 
@@ -161,10 +167,8 @@ def in_turn(turn: Turn, fetch: Callable[[], Token]) -> Token:
             return turn.token
         token = fetch()
         turn.put(token)
-    except (Throttled, Unavailable):
-        if turn.spare is None:
-            raise
-        return turn.spare
+    except TokenError as error:
+        return turn.instead_of(error)
     else:
         return token
     finally:
@@ -183,10 +187,8 @@ async def ain_turn(turn: Turn, fetch: Callable[[], Awaitable[Token]]) -> Token:
             return turn.token
         token = await fetch()
         await asyncio.to_thread(turn.put, token)
-    except (Throttled, Unavailable):
-        if turn.spare is None:
-            raise
-        return turn.spare
+    except TokenError as error:
+        return turn.instead_of(error)
     else:
         return token
     finally:
