@@ -60,6 +60,13 @@ class AsyncTokenClient(GrantClient, TaskKeeper):
 
     async def _ask(self, request: TokenRequest, within: float, *, anew: bool) -> Token:
         del anew  # what an authority gives always is
+        try:
+            async with asyncio.timeout(within):
+                return await self._asked(request, within)
+        except TimeoutError:
+            raise Unavailable("the attempt took too long") from None
+
+    async def _asked(self, request: TokenRequest, within: float) -> Token:
         authority = await self._locate(within)
         started, reply = await self._exchange(authority, request, within)
         if self._proofs.again(self._endpoint(authority), reply):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Self
 
@@ -58,28 +59,31 @@ class TokenClient(GrantClient, ThreadKeeper):
 
     def _ask(self, request: TokenRequest, within: float, *, anew: bool) -> Token:
         del anew  # what an authority gives always is
+        # By the system's clock: what is bounded is how long a caller really waits.
+        stop = time.monotonic() + within
         authority = self._locate(within)
-        started, reply = self._exchange(authority, request, within)
+        started, reply = self._exchange(authority, request, stop)
         if self._proofs.again(self._endpoint(authority), reply):
-            started, reply = self._exchange(authority, request, within)
+            started, reply = self._exchange(authority, request, stop)
         try:
             return self._read(reply, request, started)
         except Rejected as error:
             if not self._corrected(error):
                 raise
-        started, reply = self._exchange(authority, request, within)
+        started, reply = self._exchange(authority, request, stop)
         return self._read(reply, request, started)
 
-    def _exchange(
-        self, authority: Authority, request: TokenRequest, within: float
-    ) -> tuple[tuple[float, float], Reply]:
-        """One request for a token, signed anew, and when it began on both clocks."""
+    def _exchange(self, authority: Authority, request: TokenRequest, stop: float) -> tuple[tuple[float, float], Reply]:
+        """One request for a token, signed anew, and when it began on both clocks. All is over at `stop`."""
         endpoint = self._endpoint(authority)
         signer = signers.current(self.config.signer)
         prepared = self._prepare(authority, request, signer)
         form = prepared.signed(self._signature(signer, prepared.signing_input))
+        left = stop - time.monotonic()
+        if left <= 0:
+            raise Unavailable("the attempt took too long")
         started = self._started()
-        return started, self._post(endpoint, form, within)
+        return started, self._post(endpoint, form, left)
 
     def _locate(self, within: float) -> Authority:
         where = self._where

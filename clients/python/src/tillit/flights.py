@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
+import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from tillit.errors import TillitError, Unavailable
 from tillit.forksafe import ForkSafeLock, call_after_fork
 
+logger = logging.getLogger("tillit")
+
 T = TypeVar("T")
+_ADRIFT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +45,28 @@ class _Landed(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class _Flight(Generic[T]):
     future: Future[_Landed[T]]
+    lost_at: float
     loop: asyncio.AbstractEventLoop | None = None
 
-    def is_lost(self) -> bool:
+    def is_grounded(self) -> bool:
         """Whether the event loop that flew it has stopped, so that it will never land."""
         return self.loop is not None and not self.loop.is_running()
 
+    def is_overdue(self) -> bool:
+        """Whether nobody should wait for it any more."""
+        return time.monotonic() >= self.lost_at
+
 
 class Flights(Generic[T]):
-    """The flights under way, one a key."""
+    """The flights under way, one a key. One that has not landed after `longest` seconds is given up.
 
-    def __init__(self) -> None:
+    What hangs for ever, such as a key service that never answers, then costs its callers no more than that. Up to
+    `_ADRIFT` of its threads may be left behind; from then on it is waited for.
+    """
+
+    def __init__(self, longest: float = 60.0) -> None:
+        self._longest = longest
+        self._adrift = 0
         self._lock = ForkSafeLock()
         self._flights: dict[str, _Flight[T]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,9 +75,12 @@ class Flights(Generic[T]):
     def _forget_parent(self) -> None:
         self._flights = {}
         self._tasks = set()
+        self._adrift = 0
 
     def run(self, key: str, work: Callable[[], T], within: float) -> T:
         """What `work` gives, or what it gives to whoever came first. Raises Unavailable after `within` seconds."""
+        if self._is_flown_here(key):
+            return work()
         future = self.launch(key, work)
         try:
             landed = future.result(within)
@@ -110,15 +129,28 @@ class Flights(Generic[T]):
             if task.get_loop() is loop:
                 task.cancel()
 
+    def _is_flown_here(self, key: str) -> bool:
+        """Whether the flight is a task of this thread's own event loop, and would not land while this thread waits."""
+        flight = self._flights.get(key)
+        if flight is None or flight.loop is None:
+            return False
+        try:
+            return flight.loop is asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+
     def _join(self, key: str, loop: asyncio.AbstractEventLoop | None) -> tuple[_Flight[T], bool]:
         with self._lock:
             flight = self._flights.get(key)
-            if flight is not None and not flight.is_lost():
-                return flight, False
+            if flight is not None and not flight.is_grounded():
+                if not flight.is_overdue() or self._adrift >= _ADRIFT:
+                    return flight, False
+                # A task is bounded by its own time-outs; a thread may stay behind.
+                self._adrift += flight.loop is None
             future: Future[_Landed[T]] = Future()
             # A future that runs cannot be cancelled: this is what keeps a cancelled waiter from ending the flight.
             future.set_running_or_notify_cancel()
-            self._flights[key] = _Flight(future, loop)
+            self._flights[key] = _Flight(future, time.monotonic() + self._longest, loop)
             return self._flights[key], True
 
     def _fly(self, key: str, flight: _Flight[T], work: Callable[[], T]) -> None:
@@ -142,6 +174,11 @@ class Flights(Generic[T]):
         with self._lock:
             if self._flights.get(key) is flight:
                 del self._flights[key]
+            elif flight.loop is None and not flight.future.done():
+                self._adrift -= 1
+        if landed.error is not None and not isinstance(landed.error, TillitError):
+            # Perhaps nobody waits for it. What was not foreseen might tell anything, so its kind is all that is told.
+            logger.warning("a fetch failed: %s", type(landed.error).__name__)
         # Outside the lock: this wakes those who wait, and what they do is not ours to hold up.
         if not flight.future.done():
             flight.future.set_result(landed)

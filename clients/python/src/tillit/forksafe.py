@@ -11,19 +11,32 @@ import threading
 import weakref
 from collections.abc import Callable
 from types import TracebackType
+from typing import Final
+
+
+class _AfterFork:
+    """What is to be called in a forked child. The system is told once, for it forgets nothing that it is told."""
+
+    def __init__(self) -> None:
+        self._methods: set[weakref.WeakMethod[Callable[[], None]]] = set()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._call)
+
+    def add(self, method: Callable[[], None]) -> None:
+        self._methods.add(weakref.WeakMethod(method, self._methods.discard))
+
+    def _call(self) -> None:
+        for method in [reference() for reference in self._methods]:
+            if method is not None:
+                method()
+
+
+_AFTER_FORK: Final = _AfterFork()
 
 
 def call_after_fork(method: Callable[[], None]) -> None:
     """Call the bound `method` in every forked child, for as long as its object lives."""
-    reference = weakref.WeakMethod(method)
-
-    def in_child() -> None:
-        alive = reference()
-        if alive is not None:
-            alive()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=in_child)
+    _AFTER_FORK.add(method)
 
 
 class ForkSafeLock:

@@ -60,7 +60,7 @@ class JwksSource:
         self._discovery = source if isinstance(source, Discovery) else None
         self._cache = JwksCache(limits or JwksLimits())
         self._lock = ForkSafeLock()
-        self._flights: Flights[None] = Flights()
+        self._flights: Flights[None] = Flights(3 * self._cache.limits.timeout)
         self._clock: Clock = clock or SystemClock()
         self._random = random.SystemRandom()
         self._transport = Transport(http, route or Route())

@@ -48,7 +48,8 @@ class TokenKeeper(ABC):
         self._refresh = refresh or RefreshPolicy()
         self._retry = retry or RetryPolicy()
         self._clock: Clock = clock or SystemClock()
-        self._flights: Flights[Token] = Flights()
+        # A turn at a store, and then what the policy has.
+        self._flights: Flights[Token] = Flights(2 * self._retry.deadline + self._retry.attempt_timeout)
         self._refusals = Refusals()
         self._hooks = Hooks(hooks)
         self._renewals: dict[str, float] = {}

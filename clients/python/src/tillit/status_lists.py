@@ -74,7 +74,7 @@ class StatusLists:
         self._lock = ForkSafeLock()
         self._kept: dict[str, _Kept] = {}
         self._failed: dict[str, float] = {}
-        self._flights: Flights[StatusList] = Flights()
+        self._flights: Flights[StatusList] = Flights(3 * within)
 
     def status(self, reference: StatusReference) -> Status:
         """The status now; may wait for a fetch. Raises StatusUnavailable."""
