@@ -137,6 +137,21 @@ def test_proxy_is_asked_in_place_of_the_authority(ask: Ask, environ: dict[str, s
     assert "s3cret" not in repr(config.route)
 
 
+@pytest.mark.parametrize("ask", [ask, ask_async])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_is_for_this_machine_is_not_handed_to_the_environments_proxy(
+    ask: Ask, host: str, environ: dict[str, str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An authority on loopback is asked itself; one elsewhere through the proxy that the environment names."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    assert ask(addressed(environ, f"http://{host}:{server.port}")) == "t"
+    assert ask(addressed(environ, "http://authority.invalid")) == "t"
+    assert [path for path, _ in server.asked] == ["/token", "http://authority.invalid/token"]
+
+
 def test_proxy_that_speaks_tls_is_verified_by_the_bundle(environ: dict[str, str], server: Server, bundle: Path) -> None:
     """The bundle holds for the proxy too, and without it the proxy is sent nothing."""
     proxy = f"https://127.0.0.1:{server.port}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import httpx2
 
+from tillit.core.loopback import is_loopback
 from tillit.errors import ConfigError
 
 _SCHEMES = ("http", "https")
@@ -17,7 +19,9 @@ class Route:
     """`ca_bundle` is a file of PEM certificates that are trusted in place of the machine's.
 
     `proxy` is the address of an HTTP proxy for all requests; it may hold a password and is hidden in `repr`. Without
-    one, the environment's `HTTPS_PROXY` and the like hold. Raises ConfigError if a file or an address is not one.
+    one, the environment's `HTTPS_PROXY` and the like hold, but for loopback addresses: a proxy elsewhere could not find
+    what is meant, and would be handed what was to stay on this machine. Raises ConfigError if a file or an address is
+    not one.
     """
 
     ca_bundle: str | None = None
@@ -40,13 +44,13 @@ class Route:
         except OSError as error:
             raise ConfigError(f"the CA bundle cannot be read: {type(error).__name__}") from None
 
-    def client(self, tls: ssl.SSLContext | None) -> httpx2.Client:
-        """An HTTP client that goes this way; `tls` verifies servers, and None will do for http."""
-        return httpx2.Client(verify=tls or False, proxy=self._proxy(tls))
+    def client(self, url: str, tls: ssl.SSLContext | None) -> httpx2.Client:
+        """An HTTP client that goes this way to `url`; `tls` verifies servers, and None will do for http."""
+        return httpx2.Client(verify=tls or False, proxy=self._proxy(tls), trust_env=not _is_here(url))
 
-    def async_client(self, tls: ssl.SSLContext | None) -> httpx2.AsyncClient:
+    def async_client(self, url: str, tls: ssl.SSLContext | None) -> httpx2.AsyncClient:
         """The same for asyncio."""
-        return httpx2.AsyncClient(verify=tls or False, proxy=self._proxy(tls))
+        return httpx2.AsyncClient(verify=tls or False, proxy=self._proxy(tls), trust_env=not _is_here(url))
 
     def _proxy(self, tls: ssl.SSLContext | None) -> httpx2.Proxy | None:
         if self.proxy is None:
@@ -60,3 +64,7 @@ class Route:
         if proxy.url.scheme == "https":
             proxy.ssl_context = tls
         return proxy
+
+
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")

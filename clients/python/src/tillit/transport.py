@@ -100,7 +100,7 @@ class Transport:
         if self._client is not None:
             yield self._client
         else:
-            with self._route.client(self._tls.verify(url)) as client:
+            with self._route.client(url, self._tls.verify(url)) as client:
                 yield client
 
 
@@ -182,7 +182,7 @@ class AsyncTransport:
         if self._client is not None:
             yield self._client
         else:
-            async with self._route.async_client(self._tls.verify(url)) as client:
+            async with self._route.async_client(url, self._tls.verify(url)) as client:
                 yield client
 
 

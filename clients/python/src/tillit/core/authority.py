@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from tillit.core.loopback import is_loopback
 from tillit.errors import ConfigError, MalformedResponse
 from tillit.jose.encoding import MalformedJose, read_json_object
 
@@ -123,16 +123,7 @@ def check_url(url: str, name: str, *, allow_http: bool = False) -> SplitResult:
         raise ConfigError(f"{name} is not a URL") from None
     if not host or parts.username is not None or parts.fragment:
         raise ConfigError(f"{name} must be an absolute URL without user name and fragment")
-    secure = parts.scheme == "https" or (parts.scheme == "http" and (allow_http or _is_loopback(host)))
+    secure = parts.scheme == "https" or (parts.scheme == "http" and (allow_http or is_loopback(host)))
     if not secure:
         raise ConfigError(f"{name} must be https (http is for loopback addresses, or where allow_http is set)")
     return parts
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
