@@ -3,12 +3,14 @@
 POST /api/v1/token           a token of the client that the sidecar stands for
 POST /api/v1/introspect      whether a token is good, and its claims; always 200
 GET  /auth?scope=…           the same for proxies: 204, 401, 403 with the challenge (auth_request, ext_authz)
-GET  /metrics /healthz /readyz
+GET  /metrics /healthz
+GET  /readyz                 503 until the authority's keys are known
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
@@ -30,6 +32,8 @@ from tillit.errors import ConfigError, Rejected, Throttled, TokenError
 from tillit.sidecar.judge import Judge
 from tillit.sidecar.loopback import LoopbackOnly
 
+logger = logging.getLogger("tillit")
+
 MAX_BODY: Final = 64 * 1024
 PROVIDERS: Final = frozenset({"maskinporten", "tillit"})
 
@@ -38,24 +42,33 @@ class BadRequest(Exception):
     """The request is not one of this API; the text says why."""
 
 
-def sidecar_app(client: AsyncTokenClient, judge: Judge, *, hosts: Collection[str] = ()) -> Starlette:
+def sidecar_app(
+    client: AsyncTokenClient,
+    judge: Judge,
+    *,
+    hosts: Collection[str] = (),
+    from_anywhere: bool = False,
+    registry: CollectorRegistry | None = None,
+) -> Starlette:
     """The application, for one client. `hosts` are names, beside those of loopback, by which it may be called.
 
-    Raises ConfigError for a client whose tokens are bound to a key: the programs that get them could prove nothing.
+    With `from_anywhere` other machines may call it too: whoever reaches it gets tokens. `registry` holds what
+    `/metrics` tells, the client's own if a hook of it counts there. Raises ConfigError for a client whose tokens are
+    bound to a key: the programs that get them could prove nothing.
     """
     client.require_bearer()
-    return _Sidecar(client, judge).app(hosts)
+    return _Sidecar(client, judge, registry or CollectorRegistry()).app(hosts, from_anywhere=from_anywhere)
 
 
 class _Sidecar:
-    def __init__(self, client: AsyncTokenClient, judge: Judge) -> None:
+    def __init__(self, client: AsyncTokenClient, judge: Judge, registry: CollectorRegistry) -> None:
         self._client = client
         self._judge = judge
-        self._registry = CollectorRegistry()
+        self._registry = registry
         self._requests = Counter("tillit_sidecar_requests", "Requests", ["path", "status"], registry=self._registry)
         self._seconds = Histogram("tillit_sidecar_seconds", "Seconds a request", ["path"], registry=self._registry)
 
-    def app(self, hosts: Collection[str]) -> Starlette:
+    def app(self, hosts: Collection[str], *, from_anywhere: bool) -> Starlette:
         """The application."""
         routes = [
             Route("/api/v1/token", self._counted(self._token), methods=["POST"]),
@@ -64,17 +77,21 @@ class _Sidecar:
             Route("/auth", self._counted(self._auth), methods=["GET"]),
             Route("/metrics", self._metrics),
             Route("/healthz", self._alive),
-            Route("/readyz", self._alive),
+            Route("/readyz", self._ready),
         ]
-        return Starlette(routes=routes, middleware=[Middleware(LoopbackOnly, hosts=hosts)])
+        return Starlette(routes=routes, middleware=[Middleware(LoopbackOnly, hosts=hosts, from_anywhere=from_anywhere)])
 
     def _counted(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def counted(request: Request) -> Response:
             began, path = time.perf_counter(), request.url.path
             try:
                 response = await answer(request)
-            except BadRequest as fault:
+            except (BadRequest, ConfigError) as fault:
                 response = _refusal(400, "invalid_request", str(fault))
+            except Exception as error:  # noqa: BLE001 - a program that waits for JSON gets JSON
+                # What was not foreseen might tell anything, so its kind is all that is told.
+                logger.error("a request failed: %s", type(error).__name__)  # noqa: TRY400
+                response = _refusal(500, "server_error", "the sidecar failed")
             self._requests.labels(path, response.status_code).inc()
             self._seconds.labels(path).observe(time.perf_counter() - began)
             return response
@@ -87,8 +104,8 @@ class _Sidecar:
         try:
             wanted, force = _wanted(body, self._client.config), _truth(body.get("skip_cache", False))
             token = await self._client.get(wanted, force=force)
-        except ConfigError as error:
-            raise BadRequest(str(error)) from None
+        except ConfigError:
+            raise
         except Rejected as error:
             return _refusal(error.status, error.code, error.description)
         except Throttled as error:
@@ -131,6 +148,11 @@ class _Sidecar:
     async def _metrics(self, _: Request) -> Response:
         return Response(generate_latest(self._registry), media_type="text/plain; version=0.0.4")
 
+    async def _ready(self, _: Request) -> Response:
+        """Whether the authority's keys are known; they are asked for until they are, as often as the ration allows."""
+        reason = await self._judge.awarm()
+        return Response(reason or "ok", 503 if reason else 200, media_type="text/plain")
+
     async def _alive(self, _: Request) -> Response:
         return Response("ok", media_type="text/plain")
 
@@ -157,7 +179,8 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _of_known_provider(body: Mapping[str, Any]) -> None:
-    if body.get("identity_provider") not in PROVIDERS:
+    provider = body.get("identity_provider")
+    if not isinstance(provider, str) or provider not in PROVIDERS:
         raise BadRequest("identity_provider must be maskinporten or tillit")
 
 

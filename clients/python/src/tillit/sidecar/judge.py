@@ -39,6 +39,15 @@ class Judge:
         required = AllOf(*scopes) if scopes else None
         return await self._choose(token, audience).avalidate(token, required)
 
+    async def awarm(self) -> str:
+        """Fetch the authority's keys unless they are known; why they are not, or nothing. Does not raise."""
+        for keys in dict.fromkeys(self._keys.values()):
+            if keys.status().keys == 0:
+                await keys.awarm()
+            if (status := keys.status()).keys == 0:
+                return f"the authority's keys are not known: {status.last_error or 'not fetched yet'}"
+        return ""
+
     def _choose(self, token: str, audience: str | None) -> TokenValidator:
         if audience is not None:
             return self._for(audience)
