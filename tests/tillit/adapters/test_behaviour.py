@@ -22,7 +22,7 @@ from tests.tillit.adapters import django_api, grpc_api, matrix
 from tests.tillit.adapters.apps import ADAPTERS, served_aio, with_grpc
 from tests.tillit.adapters.calls import asgi_caller, asgi_messages, asgi_scope, wsgi_caller
 from tests.tillit.adapters.matrix import NEEDED, Case
-from tillit import OPEN, Access, AllOf, AnyOf, ConfigError, Organisation, Rule
+from tillit import OPEN, Access, AllOf, AnyOf, ConfigError, Organisation, Rule, TokenRequest
 from tillit import wsgi as tillit_wsgi
 from tillit.asgi import TokenMiddleware
 from tillit.django.apps import check_settings
@@ -30,7 +30,9 @@ from tillit.fastapi import AuthorityBearer
 from tillit.flask import AccessTokens, current_access_token
 from tillit.grpc import AsyncTokenInterceptor, TokenInterceptor
 from tillit.starlette import BearerBackend, requires_scopes
+from tillit.testing import Authority
 
+API = "https://api.example.no/"
 GOOD = Case("good", "ok", matrix.sent(f"Bearer {matrix.token()}"))
 OTHER = Case("other", "insufficient_scope", matrix.sent(f"Bearer {matrix.token('another scope')}"))
 NONE = Case("none", "unauthorized", ())
@@ -183,6 +185,8 @@ def test_drf_answers_json_to_browsers_too() -> None:
         {"VALIDATOR": "os.path"},
         {"VALIDATOR": matrix.validator(), "RULES": ["/x"]},
         {"VALIDATOR": matrix.validator(), "SCOPES": 1},
+        {"VALIDATOR": matrix.validator(), "CHECK_STATUS": True},
+        {"ISSUER": "https://a.example.no/", "AUDIENCE": "x", "CHECK_STATUS": "yes"},
     ],
 )
 def test_wrong_settings_of_django_are_found_at_start(settings: dict[str, Any]) -> None:
@@ -191,6 +195,22 @@ def test_wrong_settings_of_django_are_found_at_start(settings: dict[str, Any]) -
         assert [error.id for error in check_settings(None)] == ["tillit.E001"]
     with pytest.raises(ImproperlyConfigured), django_api.application(settings) as app:
         wsgi_caller(app)(NONE)
+
+
+@pytest.mark.parametrize(("settings", "status"), [({}, 200), ({"CHECK_STATUS": True}, 401)])
+def test_django_looks_delegations_up_where_the_settings_say_so(settings: dict[str, Any], status: int) -> None:
+    """With CHECK_STATUS a token is refused once its delegation has ended, and without it when the token does."""
+    light = Authority()
+    client = light.add_client(light.add_scope("x:read", audience=API, delegable=True))
+    consumer = light.add_organisation()
+    light.grant("x:read", consumer)
+    delegation = light.delegate(consumer, client.org, "x:read")
+    with light.serve():
+        token = client.token_client().get(TokenRequest("x:read", consumer_org=consumer)).value
+        light.revoke_delegation(delegation)
+        named = {"ISSUER": light.issuer, "AUDIENCE": API, **settings}
+        with django_api.application(named) as app:
+            assert wsgi_caller(app, b"/token")(Case("ended", "ok", matrix.sent(f"Bearer {token}"))).status == status
 
 
 def test_rules_without_the_middleware_are_found_at_start() -> None:

@@ -14,7 +14,7 @@ from tillit.errors import ConfigError
 from tillit.guard import Guard
 from tillit.validator import TokenValidator
 
-_KNOWN = {"ISSUER", "AUDIENCE", "VALIDATOR", "REALM", "RULES", "OTHERWISE", "CERTIFICATE"}
+_KNOWN = {"ISSUER", "AUDIENCE", "CHECK_STATUS", "VALIDATOR", "REALM", "RULES", "OTHERWISE", "CERTIFICATE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,30 @@ def guard_of(found: Mapping[str, Any]) -> Configured:
     """The settings as objects. VALIDATOR is a TokenValidator, or the dotted name of one. Raises ConfigError."""
     if unknown := sorted(found.keys() - _KNOWN):
         raise ConfigError("unknown in settings.TILLIT: " + ", ".join(unknown))
-    validator = found.get("VALIDATOR")
-    if isinstance(validator, str):
-        try:
-            validator = import_string(validator)
-        except ImportError as error:
-            raise ConfigError(f"VALIDATOR cannot be imported: {error}") from error
-    if validator is None:
-        if not found.get("ISSUER") or not found.get("AUDIENCE"):
-            raise ConfigError("settings.TILLIT needs ISSUER and AUDIENCE, or VALIDATOR")
-        validator = TokenValidator.for_issuer(found["ISSUER"], found["AUDIENCE"])
-    if not isinstance(validator, TokenValidator):
-        raise ConfigError("VALIDATOR is not a TokenValidator")
+    validator = _validator_of(found)
     rules = found.get("RULES", ())
     if any(not isinstance(rule, Rule) for rule in rules):
         raise ConfigError("RULES holds tillit.Rule alone")
     # Without rules the decorators decide, and a site may have other pages; with rules what none names needs a token.
     otherwise: Access = found.get("OTHERWISE", TOKEN if rules else OPEN)
     return Configured(Guard(validator, found.get("REALM")), Rules(rules, otherwise), found.get("CERTIFICATE"))
+
+
+def _validator_of(found: Mapping[str, Any]) -> TokenValidator:
+    validator, check_status = found.get("VALIDATOR"), found.get("CHECK_STATUS", False)
+    if not isinstance(check_status, bool):
+        raise ConfigError("CHECK_STATUS must be True or False")
+    if validator is None:
+        if not found.get("ISSUER") or not found.get("AUDIENCE"):
+            raise ConfigError("settings.TILLIT needs ISSUER and AUDIENCE, or VALIDATOR")
+        return TokenValidator.for_issuer(found["ISSUER"], found["AUDIENCE"], check_status=check_status)
+    if check_status:
+        raise ConfigError("CHECK_STATUS goes with ISSUER and AUDIENCE: a VALIDATOR is told by its own `status`")
+    if isinstance(validator, str):
+        try:
+            validator = import_string(validator)
+        except ImportError as error:
+            raise ConfigError(f"VALIDATOR cannot be imported: {error}") from error
+    if not isinstance(validator, TokenValidator):
+        raise ConfigError("VALIDATOR is not a TokenValidator")
+    return validator
