@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,13 +17,18 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from typer.testing import CliRunner
 
 from tests.support.authority import free_ports
 from tillit import AsyncTokenClient, ConfigError, JwksSource, Rejected, SidecarTokenClient, TokenRequest
+from tillit.cli import app
+from tillit.core.jwks_cache import JwksLimits
 from tillit.sidecar import Judge, sidecar_app
 from tillit.testing import Authority, RegisteredClient
 
 API = "https://api.example.no/"
+HERE = ("127.0.0.1", 4444)
 START_SECONDS = 30
 
 
@@ -104,12 +110,8 @@ def test_settings_hold_for_programs_that_say_nothing(place: Place) -> None:
     judge = Judge((), JwksSource(place.authority.endpoints()))
     body = {"identity_provider": "maskinporten", "target": "x:delegated"}
 
-    async def main() -> dict[str, Any]:
-        app = httpx2.ASGITransport(sidecar_app(AsyncTokenClient(config), judge))
-        async with httpx2.AsyncClient(transport=app, base_url="http://127.0.0.1") as http:
-            return _claims((await http.post("/api/v1/token", json=body)).json()["access_token"])
-
-    claims = asyncio.run(main())
+    served = sidecar_app(AsyncTokenClient(config), judge)
+    claims = _claims(ask(served, "POST", "/api/v1/token", json=body).json()["access_token"])
     assert (claims["consumer"]["ID"], claims["aud"]) == ("0192:991825827", API)
 
 
@@ -153,6 +155,8 @@ def test_a_refusal_of_the_authority_is_passed_on(place: Place) -> None:
     [
         {"identity_provider": "azuread"},
         {"identity_provider": None},
+        {"identity_provider": {}},
+        {"identity_provider": ["maskinporten"]},
         {"target": ""},
         {"target": ["x:read"]},
         {"target": None},
@@ -250,6 +254,94 @@ def test_a_browser_gets_nothing(place: Place, headers: dict[str, str]) -> None:
     assert place.post("/api/v1/token", body, headers=headers).status_code == 403
 
 
+def ask(served: Starlette, method: str, path: str, peer: tuple[str, int] | None = HERE, **sent: Any) -> httpx2.Response:
+    """Ask a sidecar in this process, as if from `peer`."""
+
+    async def asked() -> httpx2.Response:
+        through = httpx2.ASGITransport(served, client=peer)  # type: ignore[arg-type] # None is a Unix socket's
+        async with httpx2.AsyncClient(transport=through, base_url="http://localhost") as http:
+            return await http.request(method, path, **sent)
+
+    return asyncio.run(asked())
+
+
+@pytest.mark.parametrize(
+    ("peer", "anywhere", "status"),
+    [
+        (("10.0.0.66", 4444), False, 403),
+        (("10.0.0.66", 4444), True, 200),
+        (("::1", 4444), False, 200),
+        (("::ffff:127.0.0.1", 4444), False, 200),
+        (("::ffff:10.0.0.66", 4444), False, 403),
+        (None, False, 200),
+    ],
+)
+def test_only_programs_of_this_machine_are_served(
+    place: Place, peer: tuple[str, int] | None, anywhere: bool, status: int
+) -> None:
+    """Another machine gets nothing by saying that it asks for localhost, unless others may have tokens too."""
+    judge = Judge((), JwksSource(place.authority.endpoints()))
+    served = sidecar_app(AsyncTokenClient(place.client.config), judge, from_anywhere=anywhere)
+    assert ask(served, "GET", "/metrics", peer).status_code == status
+
+
+def test_who_is_connected_counts_and_not_whom_a_header_names(place: Place) -> None:
+    """A program of this machine is served whatever `X-Forwarded-For` it passes on: nobody is believed about peers."""
+    assert place.get("/metrics", **{"x-forwarded-for": "10.0.0.66"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "example.no"])  # noqa: S104 - they are refused
+def test_it_listens_beyond_this_machine_only_when_that_is_said(place: Place, host: str) -> None:
+    """The command refuses such an address, and names the option by which tokens are for whoever comes."""
+    answer = CliRunner().invoke(app, ["sidecar", "--host", host], env=place.client.environ())
+    assert answer.exit_code != 0
+    assert "--open-to-the-network" in answer.output
+
+
+@pytest.mark.parametrize("query", ["scope=a%20b", "scope=", "audience="])
+def test_a_proxy_that_asks_for_what_cannot_be_is_told(place: Place, query: str) -> None:
+    """A scope or an audience that is none gets 400 and a sentence."""
+    bearer = f"Bearer {place.token().json()['access_token']}"
+    answer = place.get(f"/auth?{query}", authorization=bearer)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_a_token_for_an_audience_that_is_none_is_not_active(place: Place) -> None:
+    """Introspection answers for it as for any bad token."""
+    token = place.authority.token_factory(API)("x:read", aud=[""])
+    answer = place.post("/api/v1/introspect", {"identity_provider": "tillit", "token": token})
+    assert (answer.status_code, answer.json()["active"]) == (200, False)
+
+
+def test_what_was_not_foreseen_is_answered_and_logged_without_what_it_says(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault inside is JSON with 500, and what it says, which may be a secret, stands neither there nor in the log."""
+
+    class Broken(Judge):
+        async def judge(self, token: str, *_: Any, **__: Any) -> Any:
+            raise RuntimeError(token)
+
+    served = sidecar_app(AsyncTokenClient(place.client.config), Broken((), JwksSource(place.authority.endpoints())))
+    with caplog.at_level(logging.DEBUG):
+        answer = ask(
+            served, "POST", "/api/v1/introspect", json={"identity_provider": "tillit", "token": "a.hidden.thing"}
+        )
+    assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
+    assert "RuntimeError" in caplog.text
+    assert "hidden" not in caplog.text + answer.text
+
+
+def test_it_is_ready_once_the_keys_are_known(place: Place) -> None:
+    """Without them introspection can say nothing, and `/readyz` says why, until the authority can be reached."""
+    keys = JwksSource(place.authority.endpoints(), limits=JwksLimits(cooldown=0.001))
+    served = sidecar_app(AsyncTokenClient(place.client.config), Judge((place.authority.issuer,), keys))
+    with place.authority.unavailable():
+        assert ask(served, "GET", "/readyz").status_code == 503
+    keys.refresh()
+    assert ask(served, "GET", "/readyz").text == "ok"
+
+
 def test_users_tokens_are_not_exchanged(place: Place) -> None:
     """What Texas does for people is refused with a sentence."""
     answer = place.post("/api/v1/token/exchange", {"identity_provider": "tokenx", "target": "a", "user_token": "b"})
@@ -270,5 +362,6 @@ def test_what_it_does_is_counted(place: Place) -> None:
     place.token()
     text = place.get("/metrics").text
     assert 'tillit_sidecar_requests_total{path="/api/v1/token",status="200"}' in text
+    assert 'tillit_refresh_seconds_count{outcome="success"}' in text
     assert "eyJ" not in text
     assert place.get("/healthz").text == "ok"

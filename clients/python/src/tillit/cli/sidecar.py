@@ -15,6 +15,8 @@ from tillit.errors import ConfigError
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+# An authority that restarts does not stop every API that asks here.
+_STALE: Final = 300.0
 _EXTRA: Final = "tillit sidecar needs the extra `sidecar`: install tillit[sidecar]"
 
 
@@ -58,7 +60,7 @@ def _app(config: ClientConfig, audience: str | None, hosts: list[str], *, from_a
     where = config.where
     issuers = where.issuers if isinstance(where, Discovery) else (where.issuer,)
     keys = JwksSource(where, route=config.route)
-    lists = {issuer: StatusLists(issuer, keys, route=config.route) for issuer in issuers}
+    lists = {issuer: StatusLists(issuer, keys, route=config.route, max_stale=_STALE) for issuer in issuers}
     judge = Judge(issuers, keys, audience, status=StatusCheck(lists))
     registry = CollectorRegistry()
     client = AsyncTokenClient(config, hooks=[prometheus_hook(registry)])
@@ -70,4 +72,7 @@ def _serve(app: Starlette, host: str, port: int) -> None:
         import uvicorn  # noqa: PLC0415 - an extra
     except ImportError:
         raise ConfigError(_EXTRA) from None
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    # Who sent a request is who is connected, whatever X-Forwarded-For says.
+    uvicorn.run(
+        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False
+    )

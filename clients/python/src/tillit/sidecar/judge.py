@@ -8,6 +8,7 @@ from tillit.access_errors import InvalidToken
 from tillit.core.access_token import AccessToken
 from tillit.core.policy import NO_AUDIENCE, Policy
 from tillit.core.requirements import AllOf
+from tillit.errors import ConfigError
 from tillit.jose.encoding import MalformedJose
 from tillit.jose.unverified import unverified_audience
 from tillit.jwks import JwksSource
@@ -54,10 +55,9 @@ class Judge:
         if self._validator is not None:
             return self._validator
         try:
-            named = unverified_audience(token)
-        except MalformedJose as error:
+            return self._for(*unverified_audience(token))
+        except (MalformedJose, ConfigError) as error:
             raise InvalidToken(str(error)) from None
-        return self._for(*named)
 
     def _for(self, *audience: str) -> TokenValidator:
         return TokenValidator(
