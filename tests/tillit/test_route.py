@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -179,6 +180,42 @@ def test_the_gym_reaches_the_authority_as_the_client_does(
     asked = [path for path, _ in server.asked]
     assert asked[:2] == ["http://authority.invalid/token", "http://authority.invalid/jwk"], done.output
     assert asked[2] == "/api"
+
+
+def gym(address: str, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], server: str, **more: str) -> Any:
+    """Run `tillit gym` against `address` with an authority at `server`."""
+    settings = {"ISSUER": f"{server}/", "TOKEN_ENDPOINT": f"{server}/token", "JWKS_URI": f"{server}/jwk", **more}
+    for name, value in {**environ, **{f"TILLIT_{name}": value for name, value in settings.items()}}.items():
+        monkeypatch.setenv(name, value)
+    return CliRunner().invoke(app, ["gym", address, "--i-own-this-endpoint"])
+
+
+def test_the_gym_hands_no_token_to_the_environments_proxy(
+    environ: dict[str, str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An API on this machine is reached itself: a proxy would be handed a token that is good."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    here = f"http://127.0.0.1:{server.port}"
+    gym(f"{here}/api", monkeypatch, environ, here)
+    assert [path for path, _ in server.asked] == ["/token", "/jwk", "/api"]
+
+
+def test_the_gym_sends_nothing_in_clear(
+    environ: dict[str, str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To whomever an API elsewhere belongs, it is reached by https or not at all."""
+    done = gym("http://api.example.no/x", monkeypatch, environ, f"http://127.0.0.1:{server.port}")
+    assert (done.exit_code == 0, server.asked) == (False, [])
+    assert "https" in done.output
+
+
+def test_the_gym_believes_an_api_that_the_bundle_vouches_for(
+    environ: dict[str, str], server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is trusted for the authority is trusted for the API."""
+    here = f"https://127.0.0.1:{server.port}"
+    gym(f"{here}/api", monkeypatch, environ, here, CA_BUNDLE=str(bundle))
+    assert [path for path, _ in server.asked] == ["/token", "/jwk", "/api"]
 
 
 @pytest.mark.parametrize(
