@@ -16,6 +16,7 @@ from authserver.oauth.orgno import iso6523
 NOBODY: Final = "000000000"
 NOBODY_ELSE: Final = "000000019"
 ELSEWHERE: Final = "https://gym.invalid/"
+_CLIENT: Final = "gym"
 _LIFE: Final = 300
 _DAY: Final = 86_400
 
@@ -37,11 +38,19 @@ class Exercise:
 
 
 def exercises(
-    issuer: str, scope: str, audience: str, now: int, new_id: Callable[[], str], *, delegable: bool = False
+    issuer: str,
+    scope: str,
+    audience: str,
+    now: int,
+    new_id: Callable[[], str],
+    *,
+    delegable: bool = False,
+    other_consumer: bool = False,
 ) -> list[Exercise]:
     """Return the wrong tokens for an API that is known as `audience` and wants `scope`. `now` is in seconds.
 
-    Of a `delegable` scope there are also tokens by virtue of delegations that have ended.
+    Of a `delegable` scope there are also tokens by virtue of delegations that have ended. With `other_consumer` there
+    is one that is right but for its consumer, which an API that admits whoever has the scope is right to take.
     """
     right = _right(issuer, scope, audience, now)
 
@@ -61,13 +70,12 @@ def exercises(
         wrong("list-of-other-audiences", aud=[ELSEWHERE, f"{ELSEWHERE}2"]),
         wrong("no-audience", aud=None),
         wrong("other-type", typ="delegation+jwt"),
-        wrong("other-scope", 403, scope="gym:none"),
-        wrong("longer-scope", 403, scope=f"{scope}x"),
-        wrong("shorter-scope", 403, scope=scope[:-1]),
-        wrong("scope-inside-another", 403, scope=f"gym:{scope}"),
-        wrong("no-scope", 403, scope=None),
-        wrong("empty-scope", 403, scope=""),
+        # Addressed to the client itself, as OpenID Connect Core 1.0 section 2 has it.
+        wrong("id-token", typ="JWT", aud=_CLIENT, client_id=None, client_amr=None, scope=None, nonce="gym"),
+        *(wrong(name, 403, scope=other) for name, other in _other_scopes(scope).items()),
     ]
+    if other_consumer:
+        found.append(wrong("other-consumer", 403))
     if delegable:
         found += [wrong(f"{name}-delegation", **_ended(issuer, index)) for name, index in _PLACES.items()]
     return found
@@ -77,13 +85,24 @@ def _right(issuer: str, scope: str, audience: str, now: int) -> dict[str, Any]:
     return {
         "iss": issuer,
         "sub": NOBODY,
-        "client_id": "gym",
+        "client_id": _CLIENT,
         "client_amr": "private_key_jwt",
         "consumer": iso6523(NOBODY),
         "aud": audience,
         "scope": scope,
         "iat": now,
         "exp": now + _LIFE,
+    }
+
+
+def _other_scopes(scope: str) -> dict[str, str | None]:
+    return {
+        "other-scope": "gym:none",
+        "longer-scope": f"{scope}x",
+        "shorter-scope": scope[:-1],
+        "scope-inside-another": f"gym:{scope}",
+        "no-scope": None,
+        "empty-scope": "",
     }
 
 

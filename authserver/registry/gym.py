@@ -31,11 +31,13 @@ async def mint(
     scope: str,
     audience: str | None,
     authority: Authority,
+    other_consumer: bool = False,
     reason: str = "",
 ) -> list[Minted]:
     """Sign wrong tokens for an API that wants a scope of the actor's; the change log tells of it.
 
-    `audience` is how the API is addressed, that of the scope if None. Raises Refusal NOT_FOUND for a scope that is not
+    `audience` is how the API is addressed, that of the scope if None. `other_consumer` is for an API that
+    admits certain organisations alone. Raises Refusal NOT_FOUND for a scope that is not
     the actor's, INVALID if no audience is known, and Unavailable.
     """
     async with rights.change(store, actor, now, reason or _MINTED) as change:
@@ -46,5 +48,7 @@ async def mint(
         # The record stays as it is; put, the change log says that such tokens were signed, for whom and when.
         await change.put(found)
     ours = found.delegation_source == authority.issuer
-    wrong = exercises(authority.issuer, scope, addressed, now, authority.new_id, delegable=ours)
+    wrong = exercises(
+        authority.issuer, scope, addressed, now, authority.new_id, delegable=ours, other_consumer=other_consumer
+    )
     return [Minted(one.name, await authority.sign(dict(one.claims), one.typ), one.status) for one in wrong]

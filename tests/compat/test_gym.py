@@ -53,7 +53,7 @@ class Gym:
         return {one.name for one in self.run(app).values() if one.let_in and not one.good}
 
 
-def open_gym(standard: Authority, *, delegable: bool) -> Gym:
+def open_gym(standard: Authority, *, delegable: bool, other_consumer: bool = False) -> Gym:
     """A scope, a client that has it, and wrong tokens of the real authority for an API that wants it."""
     registry = standard.registry
     scope = registry.scope(audience=API, delegable=delegable)
@@ -62,7 +62,13 @@ def open_gym(standard: Authority, *, delegable: bool) -> Gym:
     async def minted() -> list[dict[str, Any]]:
         async with open_evidence(standard.settings) as (store, authority):
             made = await mint(
-                store, Actor("operator"), int(time.time()), scope=scope, audience=None, authority=authority
+                store,
+                Actor("operator"),
+                int(time.time()),
+                scope=scope,
+                audience=None,
+                authority=authority,
+                other_consumer=other_consumer,
             )
             return [{"name": one.name, "token": one.token, "status": one.status} for one in made]
 
@@ -140,6 +146,27 @@ def test_delegations_that_ended_show_where_nobody_looks_up_their_status(standard
         ("suspended-delegation", "B", True),
     }
     assert "check_status" in as_text(API, missed)
+
+
+def test_a_rule_on_consumers_that_is_missing_shows_where_it_is_asked_for(standard: Authority) -> None:
+    """An API that serves whoever has the scope lets the other consumer in; one that looks at it does not."""
+    gym = open_gym(standard, delegable=False, other_consumer=True)
+    verify = pyjwt(gym)
+    assert gym.missed(by_hand(gym, verify)) == {"other-consumer"}
+
+    def of_ours(token: str) -> dict[str, Any]:
+        claims = verify(token)
+        return claims if claims["consumer"]["ID"] != "0192:000000000" else {**claims, "scope": ""}
+
+    assert [
+        one for one in gym.run(by_hand(gym, of_ours)).values() if one.name == "other-consumer" and not one.good
+    ] == []
+
+
+def test_an_api_that_takes_whatever_is_signed_takes_an_id_token(gym: Gym) -> None:
+    """The type JWT is that of many things: audience and scope tell an ID token from an access token."""
+    verify = pyjwt(gym, options={"verify_aud": False})
+    assert gym.missed(by_hand(gym, verify, lambda _: True)) == {*AUDIENCE, *SCOPES, "id-token"}
 
 
 def test_careful_use_of_another_library_keeps_everyone_out(gym: Gym) -> None:

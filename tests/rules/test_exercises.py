@@ -23,12 +23,20 @@ GOOD = {
 def made(issuer: str = GOOD["iss"]) -> list[Exercise]:
     """All of them, for one API."""
     numbers = count()
-    return exercises(issuer, GOOD["scope"], GOOD["aud"], NOW, lambda: f"id-{next(numbers)}", delegable=True)
+    return exercises(
+        issuer,
+        GOOD["scope"],
+        GOOD["aud"],
+        NOW,
+        lambda: f"id-{next(numbers)}",
+        delegable=True,
+        other_consumer=True,
+    )
 
 
 @pytest.mark.parametrize("exercise", made(), ids=lambda one: one.name)
 def test_each_token_is_wrong_in_one_thing(exercise: Exercise) -> None:
-    """Type, times, issuer, audience, scope or status: one of these, and the times as one."""
+    """Type, times, issuer, audience, scope, status or consumer alone: one of these, and the times as one."""
     claims = exercise.claims
     wrong = {name for name in ("iss", "aud", "scope") if claims.get(name) != GOOD[name]}
     if claims["exp"] <= NOW or claims.get("nbf", NOW) > NOW:
@@ -40,8 +48,11 @@ def test_each_token_is_wrong_in_one_thing(exercise: Exercise) -> None:
         assert listed["uri"] == f"https://a.example/status-lists/{STATUS_LIST}"
         assert STATUSES[listed["idx"]] != status_list.VALID
         wrong.add("status")
-    assert len(wrong) == 1
-    assert exercise.status == (403 if wrong == {"scope"} else 401)
+    if exercise.name == "id-token":
+        assert wrong == {"typ", "aud", "scope"}
+    else:
+        assert len(wrong) == (exercise.name != "other-consumer")
+    assert exercise.status == (403 if wrong <= {"scope"} else 401)
 
 
 def test_no_token_lives_long_or_becomes_good() -> None:
@@ -61,10 +72,17 @@ def test_their_consumer_is_nobody() -> None:
             parse(number)
 
 
-def test_a_scope_that_is_not_delegable_has_no_ended_delegations() -> None:
-    """An API that no supplier comes to need not know of status lists."""
+def test_an_id_token_says_for_which_client_it_is_and_nothing_of_access() -> None:
+    """Its audience is the client, and it has the members of OpenID Connect in place of those of an access token."""
+    (found,) = (one for one in made() if one.name == "id-token")
+    assert (found.typ, found.claims["aud"], found.claims["nonce"]) == ("JWT", GOOD["client_id"], "gym")
+    assert not {"scope", "client_id"} & found.claims.keys()
+
+
+def test_what_is_for_certain_apis_alone_is_made_when_asked_for() -> None:
+    """An API that no supplier comes to need not know of status lists, nor one for all of consumers."""
     names = {one.name for one in exercises("https://a.example/", "x:read", "https://api.example/", NOW, lambda: "id")}
-    assert {one.name for one in made()} - names == {"revoked-delegation", "suspended-delegation"}
+    assert {one.name for one in made()} - names == {"revoked-delegation", "suspended-delegation", "other-consumer"}
 
 
 def test_every_token_has_an_id_and_a_name_of_its_own() -> None:

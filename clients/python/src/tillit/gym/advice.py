@@ -59,6 +59,12 @@ _TYPE: Final = Advice(
     "RFC 8725 §3.11; RFC 9068 §4",
     "Accept typ at+jwt (and JWT for the profile maskinporten) and no other. jose: typ. Nimbus: JOSEObjectTypeVerifier.",
 )
+_CONSUMER: Final = Advice(
+    "An organisation that is not among those you admit is served, once it has the scope.",
+    "RFC 9068 §5",
+    "Compare consumer.ID of a token that is proven with those you admit, whole, and answer 403. tillit: "
+    "Access(scopes, consumer=...).",
+)
 _STATUS: Final = Advice(
     "A supplier whose delegation was ended goes on in the consumer's name until its token ends.",
     "draft-ietf-oauth-status-list §8.3",
@@ -86,6 +92,8 @@ _BY_NAME: Final[dict[str, Advice]] = {
     "list-of-other-audiences": _AUDIENCE,
     "no-audience": _AUDIENCE,
     "other-type": _TYPE,
+    "id-token": _TYPE,
+    "other-consumer": _CONSUMER,
     "revoked-delegation": _STATUS,
     "suspended-delegation": _STATUS,
     "key-in-header": _KEY,
