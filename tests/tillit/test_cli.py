@@ -199,6 +199,25 @@ def test_the_doctor_explains_refusals(place: Place, tmp_path: Path) -> None:
         assert (last["step"], last["code"], bool(last["advice"])) == ("token", code, True), changes
 
 
+def test_the_doctor_compares_the_key_with_the_registered_one(place: Place) -> None:
+    """By the thumbprint that the administrator gives; nothing is sent with another key."""
+    signer, before = from_text(place.settings["TILLIT_PRIVATE_KEY"]), place.authority.count()
+    strange = json.loads(place.run("doctor", "--json", "--thumbprint", "A" * 43).stdout)
+    (last,) = strange["findings"]
+    assert (last["step"], last["good"], bool(last["advice"])) == ("settings", False, True)
+    assert signer.thumbprint in last["text"]
+    assert place.authority.count() == before
+    assert place.run("doctor", "--thumbprint", signer.thumbprint).exit_code == 0
+
+
+def test_the_doctor_explains_an_authority_that_is_out_of_order(place: Place) -> None:
+    """A code in such an answer is explained as that of a refusal is."""
+    with place.authority.unavailable():
+        last = found(place, TOKEN_ENDPOINT=place.authority.endpoints().token_endpoint or "")[-1]
+    assert (last["step"], last["code"]) == ("token", "AS-503")
+    assert "Try again" in last["advice"]
+
+
 def test_the_doctor_tells_a_clock_that_is_wrong(place: Place) -> None:
     """Before anything is refused for it, and by how much."""
     with place.authority.skewed(300):

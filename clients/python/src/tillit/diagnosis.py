@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tillit.access_errors import AccessError
 from tillit.client import TokenClient
 from tillit.config import ClientConfig
 from tillit.core.authority import Authority
+from tillit.core.hints import hint_for
 from tillit.core.policy import NO_AUDIENCE, Policy
 from tillit.core.retry import RetryPolicy
 from tillit.core.token import Token
@@ -29,6 +31,7 @@ _WITHIN: Final = 10.0
 _MOST_BYTES: Final = 256 * 1024
 # Assertions are refused from about ten seconds of difference on.
 _MOST_SKEW: Final = 10.0
+_CODE: Final = re.compile(r"\b(?:MP|AS)-[0-9]{3}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,31 @@ class Finding:
 
 
 class Examination:
-    """Looks at one client's settings, its authority, its clock and its tokens. `clock` gives wall time in seconds."""
+    """Looks at one client's settings, its authority, its clock and its tokens. `clock` gives wall time in seconds.
 
-    def __init__(self, settings: Callable[[], ClientConfig], clock: Callable[[], float] = time.time) -> None:
+    `thumbprint` is that of the key registered on the client (RFC 7638), which the authority tells nobody but whoever
+    administers the client.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], ClientConfig],
+        clock: Callable[[], float] = time.time,
+        thumbprint: str | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._thumbprint = thumbprint
 
     def findings(self) -> Iterator[Finding]:
         """One finding a step, up to and with the first that is not good: what comes after would fail for its sake."""
         step: Step = "settings"
         try:
             config = self._settings()
-            signer = config.signer
-            yield Finding(step, good=True, text=f"{config.client_id} signs by {signer.alg}, key {signer.thumbprint}")
+            known = self._look_at_key(config)
+            yield known
+            if not known.good:
+                return
             step = "metadata"
             authority = self._authority(config)
             yield Finding(step, good=True, text=f"{authority.issuer} issues tokens at {authority.token_endpoint}")
@@ -70,6 +85,18 @@ class Examination:
             yield _validated(token, authority, config.route)
         except TillitError as error:
             yield _failed(step, error)
+
+    def _look_at_key(self, config: ClientConfig) -> Finding:
+        signer, registered = config.signer, self._thumbprint
+        text = f"{config.client_id} signs by {signer.alg}, key {signer.thumbprint}"
+        if registered is None:
+            return Finding("settings", good=True, text=text)
+        if registered != signer.thumbprint:
+            advice = (
+                "Register the public half of this key on the client, or set the private half of the registered one."
+            )
+            return Finding("settings", good=False, text=f"{text}; registered is {registered}", advice=advice)
+        return Finding("settings", good=True, text=f"{text}, as registered")
 
     def _authority(self, config: ClientConfig) -> Authority:
         where = config.where
@@ -121,7 +148,12 @@ def _failed(step: Step, error: TillitError) -> Finding:
         code = error.mp_code or error.code
         traced = f" (trace_id: {error.trace_id})" if error.trace_id else ""
         return Finding(step, good=False, text=f"{error}{traced}", advice=error.hint or "", code=code)
-    return Finding(step, good=False, text=str(error), advice=_advice(step, error))
+    # What is out of order or busy may say why, by a code too.
+    said = _CODE.search(str(error))
+    code = said.group() if said else ""
+    return Finding(
+        step, good=False, text=str(error), advice=hint_for(code, "", None) or _advice(step, error), code=code
+    )
 
 
 def _advice(step: Step, error: TillitError) -> str:

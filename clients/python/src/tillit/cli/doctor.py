@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,11 +15,19 @@ from tillit.diagnosis import STEPS, Examination, Finding
 _WIDTH: Final = max(map(len, STEPS))
 
 
-def doctor(*, prefix: Prefix = None, as_json: Json = False) -> None:
+def doctor(
+    *,
+    thumbprint: Annotated[
+        str | None,
+        typer.Option("--thumbprint", help="That of the key registered on the client (RFC 7638), to compare."),
+    ] = None,
+    prefix: Prefix = None,
+    as_json: Json = False,
+) -> None:
     """Look at settings, metadata, clock, token and its validation, and stop at the first that is not good."""
     found: list[Finding] = []
     console = Console(highlight=False, soft_wrap=True)
-    for finding in Examination(lambda: ClientConfig.from_env(prefix)).findings():
+    for finding in Examination(lambda: ClientConfig.from_env(prefix), thumbprint=thumbprint).findings():
         found.append(finding)
         if not as_json:
             _show(console, finding)

@@ -61,7 +61,16 @@ _BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
         "AS-208": "Leave consumer_org out when the client's own organisation is the consumer.",
         "AS-209": "Ask for these scopes in tokens of their own.",
         "AS-251": "The owner has not opened the scope for delegation; ask without consumer_org.",
+        "AS-400": "Correct what the description names; the reference of the admin API says what it takes.",
+        "AS-403": "Ask whoever administers the organisation that it belongs to, or log in for that organisation.",
+        "AS-404": "Check its name or id, and that it is registered in this environment.",
+        "AS-409": "Read it anew and look at what the description names: it was changed, or the name is taken.",
+        "AS-410": "Register the public half of a key that meets what the description demands.",
         "AS-429": "Ask less often, and keep tokens for as long as they live.",
+        "AS-500": "Try again; if it goes on, give the operator of the authority the trace id.",
+        "AS-502": "Try again in a moment, with a new assertion.",
+        "AS-503": "Try again in a moment, with a new assertion; if it goes on, ask the operator of the authority.",
+        "AS-504": "Try again in a moment, with a new assertion; the register that is named has to come back first.",
     }
 )
 _BY_PHRASE: Final = (
