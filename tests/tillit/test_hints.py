@@ -11,7 +11,7 @@ from tillit.core.hints import hint_for
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = re.findall(r"^\| ((?:MP|AS)-\d+) ", (ROOT / "docs/reference/errors.md").read_text("utf-8"), re.MULTILINE)
-# From AS-400 on they are the admin API's, and those of an authority that is out of order or busy: only the doctor tells them.
+# From AS-400 on they are the admin API's, and those of an authority that is out of order or busy: the doctor's alone.
 OF_TOKENS = sorted({code for code in PUBLISHED if code < "AS-400" or code.startswith("MP")})
 # Published by Maskinporten, and never said here.
 MASKINPORTEN = ("MP-120", "MP-122", "MP-302", "MP-303")

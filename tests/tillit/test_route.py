@@ -195,6 +195,8 @@ def test_the_gym_hands_no_token_to_the_environments_proxy(
 ) -> None:
     """An API on this machine is reached itself: a proxy would be handed a token that is good."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     here = f"http://127.0.0.1:{server.port}"
     gym(f"{here}/api", monkeypatch, environ, here)
     assert [path for path, _ in server.asked] == ["/token", "/jwk", "/api"]
