@@ -35,6 +35,11 @@ def test_grant_is_read() -> None:
     assert (grant.access_token, grant.expires_in, grant.scopes) == ("abc", 120, ("a:b",))
 
 
+def test_no_life_is_believed_beyond_a_day() -> None:
+    """A token that is said to last for ages is renewed within a day."""
+    assert read_reply(reply(200, {**GOOD, "expires_in": 2**53 - 1}), REQUEST, now=NOW).expires_in == 86_400
+
+
 def test_scope_left_out_means_scope_as_asked() -> None:
     """Without scope in the answer, what was asked for was granted (RFC 6749 section 5.1)."""
     answer = reply(200, {name: value for name, value in GOOD.items() if name != "scope"} | {"token_type": "bearer"})

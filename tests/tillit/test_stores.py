@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pickle
 import stat
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support import servers
 from tillit import ClientConfig, ConfigError, Encrypted, FileStore, RedisStore, TokenStore
+from tillit.core.stored_token import decode
 from tillit.stores import open_store
 
 KEY = "5f" * 32
@@ -110,6 +112,23 @@ def test_redis_lock_that_ran_out_is_not_taken_from_its_next_holder(valkey: serve
     assert current is not None
     late.release()
     assert RedisStore(valkey.url).lock(KEY, 60) is None
+
+
+def test_redis_is_asked_for_no_more_than_a_token(valkey: servers.ValkeyServer) -> None:
+    """What is far too large is a miss, and is not sent over whole."""
+    store = RedisStore(valkey.url)
+    store.put(KEY, b"x" * 300_000, 60)
+    assert store.get(KEY) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"token": "a\r\nX: y"}, {"token": ""}, {"lifetime": 2**53}, {"lifetime": True}, {"type": "Basic"}]
+)
+def test_what_no_client_puts_is_no_token(change: dict[str, object]) -> None:
+    """Whoever can write to the store can lend tokens, and neither headers nor a life without end."""
+    good = {"v": 1, "token": "abc", "scopes": ["a:b"], "lifetime": 600, "obtained": 0.0}
+    assert decode(json.dumps(good).encode()) is not None
+    assert decode(json.dumps({**good, **change}).encode()) is None
 
 
 def test_redis_takes_a_client_and_a_prefix(valkey: servers.ValkeyServer) -> None:

@@ -10,6 +10,8 @@ except ImportError:
     sys.stderr.write("The command tillit needs the extra `cli`: install tillit[cli]\n")
     raise SystemExit(2) from None
 
+from stamina.instrumentation import set_on_retry_hooks
+
 from tillit.cli import config, doctor, gym, inspection, keygen, sidecar, token
 
 app = typer.Typer(
@@ -30,4 +32,6 @@ app.command("config")(config.config)
 
 def main() -> None:
     """Run the command that the arguments name."""
+    # Left to itself stamina tells of retries where structlog writes: on standard output, among tokens.
+    set_on_retry_hooks(())
     app()

@@ -16,6 +16,8 @@ from tillit.errors import MalformedResponse, Rejected, Throttled, TokenError, Un
 from tillit.jose.encoding import MalformedJose, read_json_object
 
 MAX_RESPONSE: Final = 64 * 1024
+LONGEST_LIFE: Final = 86_400
+"""Seconds. A token of which more is said is renewed after that all the same."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,32768}\Z")
 _CODE: Final = re.compile(r"\b(?:MP|AS)-[0-9]{3}\b")
 _TRACE: Final = re.compile(r"\s*\((?:trace_id|correlation id): ([0-9A-Za-z-]{8,64})\)\s*\Z")
@@ -57,7 +59,7 @@ def _read_grant(reply: Reply, request: TokenRequest, kinds: Collection[str]) -> 
     except MalformedJose as error:
         raise MalformedResponse(f"the token endpoint's answer is not usable: {error}", status=200) from None
     token, kind, seconds = members.get("access_token"), members.get("token_type"), members.get("expires_in")
-    if not isinstance(token, str) or not _TOKEN.match(token):
+    if not isinstance(token, str) or not is_token(token):
         raise MalformedResponse("the token endpoint's answer has no usable access_token", status=200)
     found = next((known for known in kinds if isinstance(kind, str) and kind.lower() == known.lower()), None)
     if found is None:
@@ -68,7 +70,12 @@ def _read_grant(reply: Reply, request: TokenRequest, kinds: Collection[str]) -> 
         raise MalformedResponse("the token endpoint's answer has no usable expires_in", status=200)
     scope = members.get("scope")
     granted = tuple(scope.split()) if isinstance(scope, str) else request.scopes
-    return Grant(token, seconds, granted, found)
+    return Grant(token, min(seconds, LONGEST_LIFE), granted, found)
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` may stand in an Authorization header (RFC 6750 section 2.1), and is not too long for one."""
+    return _TOKEN.match(text) is not None
 
 
 def wants_nonce(reply: Reply) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tillit.core.presented import BEARER, DPOP
+from tillit.core.response import LONGEST_LIFE, is_token
 from tillit.core.token import Token
 from tillit.jose.encoding import MalformedJose, read_json_object
 
@@ -66,9 +67,11 @@ def decode(blob: bytes) -> StoredToken | None:
     good = (
         members.get("v") == _VERSION
         and isinstance(value, str)
+        and is_token(value)
         and isinstance(scopes, list)
         and all(isinstance(scope, str) for scope in scopes)
         and type(lifetime) is int
+        and lifetime <= LONGEST_LIFE
         and isinstance(obtained, int | float)
         and members.get("type", BEARER) in (BEARER, DPOP)
     )

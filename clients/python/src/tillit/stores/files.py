@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tillit.errors import ConfigError
-from tillit.stores.protocol import Stored
+from tillit.stores.protocol import MAX_BYTES, Stored
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -24,7 +24,6 @@ _TOKEN: Final = re.compile(r"[0-9a-f]{64}\.token\Z")
 _TEMPORARY: Final = re.compile(r"[0-9a-f]{32}\.tmp\Z")
 # Neither through a link nor into a pipe, which would not end. Windows has neither flag.
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_MAX_BYTES: Final = 256 * 1024
 _PUTS_BETWEEN_SWEEPS: Final = 256
 # A temporary file lives for the time of one write; whoever left one an hour ago was killed.
 _ABANDONED_AFTER: Final = 3600.0
@@ -55,12 +54,12 @@ class FileStore:
                 status = os.fstat(file.fileno())
                 # The time of modification is set to the time until which the content is good.
                 fresh = status.st_mtime > time.time() and _is_private(status)
-                blob = file.read(_MAX_BYTES + 1) if fresh else b""
+                blob = file.read(MAX_BYTES + 1) if fresh else b""
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ELOOP):
                 return None
             raise
-        return Stored(blob) if fresh and len(blob) <= _MAX_BYTES else None
+        return Stored(blob) if fresh and len(blob) <= MAX_BYTES else None
 
     def put(self, key: str, blob: bytes, ttl: float) -> None:
         """Keep `blob` under `key` for `ttl` seconds. Raises OSError."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_BYTES: Final = 256 * 1024
+"""What is larger is no token, and is not read."""
 
 
 @dataclass(frozen=True, slots=True)

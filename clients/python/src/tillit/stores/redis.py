@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from tillit.redis_server import redis_server
-from tillit.stores.protocol import Stored
+from tillit.stores.protocol import MAX_BYTES, Stored
 
 if TYPE_CHECKING:
     import redis
@@ -32,8 +32,8 @@ class RedisStore:
     def get(self, key: str) -> Stored | None:
         """What was put under `key`, and how long the server will keep it."""
         with self._server.pipeline(transaction=False) as pipe:
-            blob, left = pipe.get(self._prefix + key).pttl(self._prefix + key).execute()
-        return None if blob is None or left < 0 else Stored(blob, left / 1000)
+            blob, left = pipe.getrange(self._prefix + key, 0, MAX_BYTES).pttl(self._prefix + key).execute()
+        return Stored(blob, left / 1000) if blob and left >= 0 and len(blob) <= MAX_BYTES else None
 
     def put(self, key: str, blob: bytes, ttl: float) -> None:
         """Keep `blob` under `key` for `ttl` seconds."""
