@@ -2,13 +2,17 @@
 
 import { Unavailable } from "./errors.js";
 
-/** What `flight` brings, unless `signal` ends the wait before. Throws Unavailable then. */
-export async function orAborted<T>(flight: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** What `flight` brings, unless `signal` ends the wait before. Throws Unavailable then, saying `why`. */
+export async function orAborted<T>(
+  flight: Promise<T>,
+  signal: AbortSignal | undefined,
+  why = "the caller's deadline passed before a token came",
+): Promise<T> {
   if (signal === undefined) return flight;
   flight.catch(() => undefined); // it goes on without this caller
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(new Unavailable("the caller's deadline passed before a token came"));
+    stop = () => reject(new Unavailable(why));
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
   });

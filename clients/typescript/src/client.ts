@@ -7,7 +7,7 @@ import type { Clock } from "./clock.js";
 import { configFromEnv } from "./config.js";
 import type { ClientConfig } from "./config.js";
 import type { Prover } from "./dpop.js";
-import { Rejected, Throttled, Unavailable } from "./errors.js";
+import { ConfigError, TokenError } from "./errors.js";
 import { Grants } from "./grants.js";
 import { checkRefresh, checkRetry, hardAge, REFRESH, renewAge, RETRY, waitAfter } from "./policies.js";
 import type { RefreshPolicy, RetryPolicy } from "./policies.js";
@@ -94,8 +94,9 @@ export class TokenClient {
       if (refusal !== undefined) throw refusal;
       return await orAborted(this.#flight(key, wanted, held, force), options.signal);
     } catch (error) {
-      const temporary = error instanceof Throttled || error instanceof Unavailable;
-      if (!temporary || force || held === undefined || held.expiresIn() <= 0) throw error;
+      // What a token is good for is the API's to say, whatever is answered when it is to be renewed.
+      const answered = error instanceof TokenError && !(error instanceof ConfigError);
+      if (!answered || force || held === undefined || held.expiresIn() <= 0) throw error;
       return held;
     }
   }
@@ -136,9 +137,7 @@ export class TokenClient {
       await this.#options.store?.put(key, encodeToken(token), token.lifetime).catch(() => undefined);
       return token;
     } catch (error) {
-      if (error instanceof Rejected || (error instanceof Throttled && error.retryAfter)) {
-        this.#refusals.remember(key, error, this.#clock.monotonic());
-      }
+      if (error instanceof TokenError) this.#refusals.remember(key, error, this.#clock.monotonic());
       throw error;
     }
   }
@@ -159,7 +158,10 @@ export class TokenClient {
   }
 
   async #ask(request: TokenRequest, within: number): Promise<Token> {
-    const { grant, monotonic, wall: obtained } = await this.#grants.ask(request, within);
+    // A signer may take longer than any request, or for ever.
+    const inTime = AbortSignal.timeout(within * 1000);
+    const asked = orAborted(this.#grants.ask(request, within), inTime, "the attempt took too long");
+    const { grant, monotonic, wall: obtained } = await asked;
     const { accessToken: value, expiresIn: lifetime, scopes, tokenType } = grant;
     return this.#token({ value, lifetime, scopes, tokenType, obtained }, request, monotonic);
   }

@@ -124,7 +124,7 @@ export class JwksSource {
     const maxAge = MAX_AGE.exec(reply.headers.get("cache-control") ?? "")?.[1];
     this.#cache.succeeded(
       keys,
-      reply.headers.get("etag") ?? undefined,
+      etagOf(reply.headers),
       maxAge === undefined ? undefined : Number(maxAge),
       this.#clock.monotonic(),
       Math.random(),
@@ -140,4 +140,10 @@ function uriOf(source: string | Authority | Discovery): string | undefined {
   if (source instanceof Discovery) return source.endpoints.jwksUri;
   if (source.jwksUri === undefined) throw new ConfigError("the authority has no jwks_uri");
   return source.jwksUri;
+}
+
+/** The entity tag, if it can be sent back as it came (RFC 9110 section 8.8.3). */
+function etagOf(headers: Headers): string | undefined {
+  const found = headers.get("etag");
+  return found !== null && /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/.test(found) ? found : undefined;
 }

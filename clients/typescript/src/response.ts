@@ -11,6 +11,8 @@ import type { Reply } from "./transport.js";
 
 /** The longest answer read, in bytes. */
 export const MAX_RESPONSE = 64 * 1024;
+/** Seconds. A token of which more is said is renewed after that all the same. */
+const LONGEST_LIFE = 86_400;
 const TOKEN = /^[A-Za-z0-9._~+/=-]{1,32768}$/;
 const CODE = /\b(?:MP|AS)-[0-9]{3}\b/;
 const TRACE = /\s*\((?:trace_id|correlation id): ([0-9A-Za-z-]{8,64})\)\s*$/;
@@ -57,7 +59,7 @@ export function readReply(
     throw new MalformedResponse("the token endpoint's answer has no usable expires_in", 200);
   }
   const scopes = typeof scope === "string" ? scope.split(/\s+/).filter(Boolean) : request.scopes;
-  return { accessToken: token, expiresIn: seconds, scopes, tokenType };
+  return { accessToken: token, expiresIn: Math.min(seconds, LONGEST_LIFE), scopes, tokenType };
 }
 
 /** Whether the authority asks for the same again, with a nonce in the proof (RFC 9449 section 8). */

@@ -54,6 +54,7 @@ export class StatusLists {
   readonly #maxStale: number;
   readonly #cooldown: number;
   readonly #kept = new Map<string, Kept>();
+  readonly #failed = new Map<string, { readonly until: number; readonly error: TillitError }>();
   readonly #flights = new Map<string, Promise<StatusList>>();
 
   /** @throws ConfigError */
@@ -89,11 +90,15 @@ export class StatusLists {
   #fresh(uri: string): StatusList | undefined {
     const kept = this.#kept.get(uri);
     if (kept === undefined || this.#clock.monotonic() >= Math.max(kept.freshUntil, kept.restsUntil)) return undefined;
-    return kept.listed.isCurrent(this.#now()) ? kept.listed : undefined;
+    return kept.listed.isCurrent(this.#now(), LEEWAY) ? kept.listed : undefined;
   }
 
   async #fetched(uri: string): Promise<StatusList> {
     let flight = this.#flights.get(uri);
+    const failed = this.#failed.get(uri);
+    if (flight === undefined && failed !== undefined && this.#clock.monotonic() < failed.until) {
+      throw unavailable(failed.error);
+    }
     if (flight === undefined) {
       flight = this.#obtain(uri).finally(() => this.#flights.delete(uri));
       this.#flights.set(uri, flight);
@@ -111,7 +116,12 @@ export class StatusLists {
     const now = this.#clock.monotonic();
     const kept = this.#kept.get(uri);
     const end = kept === undefined ? now : kept.freshUntil + this.#maxStale;
-    if (kept === undefined || now >= end || !kept.listed.isCurrent(this.#now())) throw unavailable(error);
+    if (kept === undefined || now >= end || !kept.listed.isCurrent(this.#now(), LEEWAY)) {
+      // With nothing to stand in, every request would ask an authority that is away.
+      if (this.#failed.size >= this.#capacity) this.#failed.clear();
+      this.#failed.set(uri, { until: now + this.#cooldown, error });
+      throw unavailable(error);
+    }
     this.#kept.set(uri, { ...kept, restsUntil: Math.min(now + this.#cooldown, end) });
     return kept.listed;
   }
@@ -125,6 +135,7 @@ export class StatusLists {
     const found = readStatusToken(Buffer.from(reply.body).toString("latin1"));
     const key = await this.jwks.key(found.kid, found.alg);
     const listed = await verifiedList(found, key, { uri, issuer: this.issuer, now: this.#now() });
+    this.#failed.delete(uri);
     this.#kept.delete(uri);
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size < this.#capacity) break;
