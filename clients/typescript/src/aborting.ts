@@ -22,3 +22,8 @@ export async function orAborted<T>(
     signal.removeEventListener("abort", stop);
   }
 }
+
+/** A signal that comes after so many seconds, and keeps no process alive. */
+export function after(seconds: number): AbortSignal {
+  return AbortSignal.timeout(seconds * 1000);
+}

@@ -1,7 +1,7 @@
 /** The token client. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { orAborted } from "./aborting.js";
+import { after, orAborted } from "./aborting.js";
 import { systemClock } from "./clock.js";
 import type { Clock } from "./clock.js";
 import { configFromEnv } from "./config.js";
@@ -18,6 +18,9 @@ import { TokenRequest } from "./token-request.js";
 import type { Scopes } from "./token-request.js";
 import { Token } from "./token.js";
 import type { Fetch } from "./transport.js";
+
+// Seconds.
+const GRACE = 0.5;
 
 /** How a client is set up. */
 export interface ClientOptions {
@@ -112,7 +115,7 @@ export class TokenClient {
     const key = this.#key(token.request);
     this.#memory.drop(key, token);
     const shared = await this.#shared(key, token.request);
-    if (shared?.value === token.value) await this.#options.store?.drop(key).catch(() => undefined);
+    if (shared?.value === token.value) await this.#stored((store) => store.drop(key));
   }
 
   #flight(key: string, request: TokenRequest, seen: Token | undefined, force: boolean): Promise<Token> {
@@ -134,7 +137,7 @@ export class TokenClient {
       this.#memory.put(key, token);
       this.#refusals.forget(key);
       this.#renewals.delete(key);
-      await this.#options.store?.put(key, encodeToken(token), token.lifetime).catch(() => undefined);
+      await this.#stored((store) => store.put(key, encodeToken(token), token.lifetime));
       return token;
     } catch (error) {
       if (error instanceof TokenError) this.#refusals.remember(key, error, this.#clock.monotonic());
@@ -158,22 +161,27 @@ export class TokenClient {
   }
 
   async #ask(request: TokenRequest, within: number): Promise<Token> {
-    // A signer may take longer than any request, or for ever.
-    const inTime = AbortSignal.timeout(within * 1000);
-    const asked = orAborted(this.#grants.ask(request, within), inTime, "the attempt took too long");
+    // A signer may take longer than any request, or for ever. A request that does says more, and is let go first.
+    const asked = orAborted(this.#grants.ask(request, within), after(within + GRACE), "the attempt took too long");
     const { grant, monotonic, wall: obtained } = await asked;
     const { accessToken: value, expiresIn: lifetime, scopes, tokenType } = grant;
     return this.#token({ value, lifetime, scopes, tokenType, obtained }, request, monotonic);
   }
 
   async #shared(key: string, request: TokenRequest): Promise<Token | undefined> {
-    // A store that fails costs no token.
-    const text = await this.#options.store?.get(key).catch(() => undefined);
+    const text = await this.#stored((store) => store.get(key));
     const told = text === undefined ? undefined : decodeToken(text, this.#clock.time());
     if (told === undefined) return undefined;
     const age = Math.max(this.#clock.time() - told.obtained, 0);
     const monotonic = this.#clock.monotonic() - age;
     return this.#token(told, request, monotonic);
+  }
+
+  /** What `use` of the store brings. A store that fails costs no token, and one that hangs an attempt's time. */
+  async #stored<T>(use: (store: TokenStore) => Promise<T>): Promise<T | undefined> {
+    const { store } = this.#options;
+    if (store === undefined) return undefined;
+    return orAborted(use(store), after(this.#retry.attemptTimeout)).catch(() => undefined);
   }
 
   #token(told: StoredToken, request: TokenRequest, monotonic: number): Token {

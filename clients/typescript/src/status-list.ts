@@ -66,7 +66,12 @@ export class StatusList {
 
   /** Whether the list may still be believed: issued, and not expired. */
   isCurrent(now: number, leeway = 0): boolean {
-    return this.issuedAt <= now + leeway && (this.expiresAt === undefined || now < this.expiresAt + leeway);
+    return this.issuedAt <= now + leeway && !this.hasEnded(now - leeway);
+  }
+
+  /** Whether its own end has come. */
+  hasEnded(now: number): boolean {
+    return this.expiresAt !== undefined && now >= this.expiresAt;
   }
 
   /** For how many seconds after it was read the list need not be asked for again. */

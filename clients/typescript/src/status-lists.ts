@@ -90,7 +90,8 @@ export class StatusLists {
   #fresh(uri: string): StatusList | undefined {
     const kept = this.#kept.get(uri);
     if (kept === undefined || this.#clock.monotonic() >= Math.max(kept.freshUntil, kept.restsUntil)) return undefined;
-    return kept.listed.isCurrent(this.#now(), LEEWAY) ? kept.listed : undefined;
+    // That it was issued is not looked at again: by a clock that is behind, none ever would be for long.
+    return kept.listed.hasEnded(this.#now()) ? undefined : kept.listed;
   }
 
   async #fetched(uri: string): Promise<StatusList> {
@@ -116,9 +117,9 @@ export class StatusLists {
     const now = this.#clock.monotonic();
     const kept = this.#kept.get(uri);
     const end = kept === undefined ? now : kept.freshUntil + this.#maxStale;
-    if (kept === undefined || now >= end || !kept.listed.isCurrent(this.#now(), LEEWAY)) {
+    if (kept === undefined || now >= end || kept.listed.hasEnded(this.#now())) {
       // With nothing to stand in, every request would ask an authority that is away.
-      if (this.#failed.size >= this.#capacity) this.#failed.clear();
+      makeRoom(this.#failed, uri, this.#capacity);
       this.#failed.set(uri, { until: now + this.#cooldown, error });
       throw unavailable(error);
     }
@@ -136,11 +137,7 @@ export class StatusLists {
     const key = await this.jwks.key(found.kid, found.alg);
     const listed = await verifiedList(found, key, { uri, issuer: this.issuer, now: this.#now() });
     this.#failed.delete(uri);
-    this.#kept.delete(uri);
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size < this.#capacity) break;
-      this.#kept.delete(oldest);
-    }
+    makeRoom(this.#kept, uri, this.#capacity);
     const freshUntil = this.#clock.monotonic() + listed.freshFor();
     this.#kept.set(uri, { listed, freshUntil, restsUntil: -Infinity });
     return listed;
@@ -157,6 +154,14 @@ export class StatusLists {
 
   #now(): number {
     return Math.floor(this.#clock.time());
+  }
+}
+
+function makeRoom(entries: Map<string, unknown>, uri: string, capacity: number): void {
+  entries.delete(uri);
+  for (const oldest of entries.keys()) {
+    if (entries.size < capacity) break;
+    entries.delete(oldest);
   }
 }
 
