@@ -25,9 +25,11 @@ from tillit import (
     MalformedResponse,
     Rejected,
     RetryPolicy,
+    StatusListUnavailable,
     Throttled,
     TokenClient,
     TokenRequest,
+    TokenValidator,
     Unavailable,
 )
 from tillit.testing import Authority, ManualClock, RegisteredClient, Request, make_key
@@ -142,6 +144,23 @@ def test_a_token_tells_the_status_of_its_delegation(light: Authority, client: Re
     with pytest.raises(InvalidToken, match="suspended"):
         looking.validate(token)
     assert trusting.validate(token).consumer.number == consumer
+
+
+def test_status_lists_outlive_an_outage_of_minutes(light: Authority, client: RegisteredClient) -> None:
+    """`check_status=True` goes on with the list it has for five minutes, and then says 503."""
+    consumer = light.add_organisation()
+    light.grant("x:read", consumer)
+    light.delegate(consumer, client.org, "x:read")
+    with light.serve():
+        token = client.token_client().get(TokenRequest("x:read", consumer_org=consumer)).value
+        validator = TokenValidator.for_issuer(light.issuer, API, clock=light.clock, check_status=True)
+        validator.validate(token)
+        with light.unavailable(on="status"):
+            clock_of(light).advance(300)
+            assert validator.validate(token).consumer.number == consumer
+            clock_of(light).advance(60)
+            with pytest.raises(StatusListUnavailable):
+                validator.validate(token)
 
 
 def test_access_and_keys_can_be_taken_back(light: Authority, client: RegisteredClient) -> None:

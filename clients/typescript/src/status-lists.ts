@@ -15,6 +15,8 @@ import type { Status, StatusReference } from "./status-list.js";
 import { send, Unreachable } from "./transport.js";
 import type { Fetch } from "./transport.js";
 
+/** For how many seconds an authority may be away before nobody believes what it listed, where no more is said. */
+export const OUTAGE = 300;
 const LEEWAY = 10;
 
 /** The status cannot be had, so that nothing is known to be good. Trying again later may work. */

@@ -19,7 +19,7 @@ import { NO_AUDIENCE, Policy } from "./policy.js";
 import type { Presented } from "./presented.js";
 import type { Requirement } from "./requirements.js";
 import { StatusCheck } from "./status-check.js";
-import { StatusLists } from "./status-lists.js";
+import { OUTAGE, StatusLists } from "./status-lists.js";
 import { VerifiedTokens } from "./verified.js";
 
 /** How a validator is set up. */
@@ -88,7 +88,8 @@ export class TokenValidator {
    * A validator with the default policy for one authority, whose metadata is looked up at first use.
    *
    * With `checkStatus` a token that names its place in a status list is refused once its delegation has ended, within
-   * the minute that a list is kept; else when the token itself ends.
+   * the minute that a list is kept, or five more while the authority is away; after that the answer is 503. Without it,
+   * such a token is good until it ends.
    *
    * @throws ConfigError
    */
@@ -99,7 +100,7 @@ export class TokenValidator {
   ): TokenValidator {
     const { checkStatus, clock, fetch } = options;
     const jwks = JwksSource.forIssuer(issuer, options);
-    const status = checkStatus ? new StatusCheck(new StatusLists(issuer, jwks, { clock, fetch })) : options.status;
+    const status = checkStatus ? new StatusCheck(new StatusLists(issuer, jwks, { clock, fetch, maxStale: OUTAGE })) : options.status;
     return new TokenValidator(new Policy(issuer, audience), jwks, { ...options, status });
   }
 

@@ -23,6 +23,8 @@ from tillit.jwks import JwksSource
 from tillit.route import Route
 from tillit.transport import AsyncTransport, Transport, Unreachable
 
+OUTAGE: Final = 300.0
+"""For how many seconds an authority may be away before nobody believes what it listed, where no more is said."""
 _ACCEPT: Final = {"Accept": f"application/{STATUS_LIST_TYPE}"}
 
 

@@ -23,7 +23,7 @@ from tillit.jose.compact import UnverifiedJwt, read_compact
 from tillit.jose.encoding import MalformedJose
 from tillit.jwks import JwksSource, JwksStatus
 from tillit.status_check import StatusCheck
-from tillit.status_lists import StatusLists
+from tillit.status_lists import OUTAGE, StatusLists
 from tillit.verified import Verified, VerifiedTokens
 
 
@@ -77,10 +77,11 @@ class TokenValidator:
         """A validator with the default policy for one authority, whose metadata is looked up at first use.
 
         With `check_status` a token that names its place in a status list is refused once its delegation has ended,
-        within the minute that a list is kept; else when the token itself ends. Raises ConfigError.
+        within the minute that a list is kept, or five more while the authority is away; after that the answer is 503.
+        Without it, such a token is good until it ends. Raises ConfigError.
         """
         source = JwksSource.for_issuer(issuer, allow_http=allow_http, clock=clock)
-        status = StatusCheck(StatusLists(issuer, source, clock=clock)) if check_status else None
+        status = StatusCheck(StatusLists(issuer, source, clock=clock, max_stale=OUTAGE)) if check_status else None
         return TokenValidator(Policy(issuer, audience), source, clock=clock, cache_size=cache_size, status=status)
 
     def validate(self, token: str, require: Requirement | None = None) -> AccessToken:

@@ -15,8 +15,6 @@ from tillit.errors import ConfigError
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-# An authority that restarts does not stop every API that asks here.
-_STALE: Final = 300.0
 _EXTRA: Final = "tillit sidecar needs the extra `sidecar`: install tillit[sidecar]"
 
 
@@ -54,13 +52,13 @@ def _app(config: ClientConfig, audience: str | None, hosts: list[str], *, from_a
         from tillit.metrics import prometheus_hook  # noqa: PLC0415
         from tillit.sidecar import Judge, sidecar_app  # noqa: PLC0415
         from tillit.status_check import StatusCheck  # noqa: PLC0415
-        from tillit.status_lists import StatusLists  # noqa: PLC0415
+        from tillit.status_lists import OUTAGE, StatusLists  # noqa: PLC0415
     except ImportError:
         raise ConfigError(_EXTRA) from None
     where = config.where
     issuers = where.issuers if isinstance(where, Discovery) else (where.issuer,)
     keys = JwksSource(where, route=config.route)
-    lists = {issuer: StatusLists(issuer, keys, route=config.route, max_stale=_STALE) for issuer in issuers}
+    lists = {issuer: StatusLists(issuer, keys, route=config.route, max_stale=OUTAGE) for issuer in issuers}
     judge = Judge(issuers, keys, audience, status=StatusCheck(lists))
     registry = CollectorRegistry()
     client = AsyncTokenClient(config, hooks=[prometheus_hook(registry)])

@@ -13,7 +13,7 @@ from tillit.testing.registry import Registry
 
 PATH: Final = "/status-lists/0"
 _TTL: Final = 30
-_LIFE: Final = 300
+_LIFE: Final = 3600
 _ENTRIES: Final = 4096
 _STATUS: Final = {"active": 0, "revoked": 1, "suspended": 2}
 
