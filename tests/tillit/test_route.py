@@ -6,8 +6,10 @@ import asyncio
 import datetime as dt
 import ipaddress
 import json
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +25,8 @@ from tests.support.keys import make_key
 from tests.tillit.conftest import Keys
 from tillit import AsyncTokenClient, ClientConfig, ConfigError, RetryPolicy, TokenClient, Unavailable
 from tillit.cli import app
+from tillit.route import Route
+from tillit.transport import Transport, Unreachable
 
 Ask = Callable[[ClientConfig], str]
 ONCE = RetryPolicy(attempts=1)
@@ -125,6 +129,36 @@ def test_ca_bundle_is_what_is_trusted(ask: Ask, environ: dict[str, str], server:
     with pytest.raises(Unavailable):
         ask(addressed(environ, address))
     assert len(server.asked) == 1
+
+
+def test_who_dribbles_in_a_tunnel_is_given_no_more_time(bundle: Path) -> None:
+    """Behind a proxy too, where TLS begins late, an answer of which some comes all the time ends with its time."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bundle, bundle.with_name("key.pem"))
+    sent: list[int] = []
+
+    def serve() -> None:
+        with listener.accept()[0] as plain:
+            plain.recv(4096)
+            plain.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            try:
+                with context.wrap_socket(plain, server_side=True) as connection:
+                    connection.recv(4096)
+                    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 200:
+                        connection.sendall(bytes([byte]))
+                        sent.append(byte)
+                        time.sleep(0.02)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        route = Route(ca_bundle=str(bundle), proxy=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(Unreachable):
+            Transport(route=route).send("GET", "https://127.0.0.1/", within=0.4, max_bytes=1024)
+        thread.join()
+    assert len(sent) < 200
 
 
 @pytest.mark.parametrize("ask", [ask, ask_async])

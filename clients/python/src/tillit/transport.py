@@ -111,14 +111,19 @@ class _Deadline:
     """
 
     def __init__(self, within: float) -> None:
+        self._stop = time.monotonic() + within
         self._timer = threading.Timer(within, self._end)
         self._timer.daemon = True
         self._socket: socket.socket | None = None
 
     def watch(self, event: str, found: Mapping[str, Any]) -> None:
         """See the extension `trace` of httpx2."""
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+        # What comes before the name tells who opened it: a connection, or the tunnel of a proxy.
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._socket = found["return_value"].get_extra_info("socket")
+            if time.monotonic() >= self._stop:
+                # The time was over while TLS began, when there was no socket that could be ended.
+                self._end()
 
     def _end(self) -> None:
         if self._socket is not None:
